@@ -1,0 +1,1 @@
+"""The only owner of SQL: tables, migrations, bulk lanes, named queries."""
