@@ -1,0 +1,1 @@
+"""Queries in, windows out: one module a family of features."""
