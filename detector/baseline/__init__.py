@@ -1,0 +1,1 @@
+"""What normal looks like for a model: learned from nights, versioned, frozen."""

@@ -1,0 +1,112 @@
+"""A forest of decision trees as plain arrays: read without running anything, evaluated without a library's objects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detector.errors import RuleError
+from detector.features.npz import read_npz
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FILE = "forest.npz"
+_ARRAYS = ("roots", "feature", "cut", "left", "right", "null_left", "shares", "told")
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Decision trees whose leaves hold the shares of classes.
+
+    Attributes:
+        features: names of the columns that it reads, in order.
+        classes: names of what a window can resemble: techniques, and benign workloads as `benign_NAME`.
+        roots: int32 (T,), first node of each tree.
+        feature: int16 (N,), column that a node looks at; -1 in a leaf.
+        cut: float32 (N,), goes left where the value is at most this.
+        left, right: int32 (N,), next nodes.
+        null_left: bool (N,), where a null goes.
+        shares: float32 (N, C), shares of the classes among the training windows that pass the node.
+    """
+
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    roots: NDArray[np.int32]
+    feature: NDArray[np.int16]
+    cut: NDArray[np.float32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    null_left: NDArray[np.bool_]
+    shares: NDArray[np.float32]
+
+    def resembles(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return what rows (n, F) resemble: mean shares of the classes over the trees, (n, C), summing to 1."""
+        at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
+        values = np.asarray(rows, dtype=np.float32)
+        entity = np.arange(len(rows))[:, None]
+        while (inner := self.feature[at] >= 0).any():
+            at = np.where(inner, self._step(values, entity, at), at)
+        total = np.zeros((len(rows), len(self.classes)))
+        for tree in range(at.shape[1]):
+            total += self.shares[at[:, tree]]
+        return total / max(len(self.roots), 1)
+
+    def reasons(self, rows: NDArray[np.floating], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return how much each feature moved rows (n, F) towards the wanted classes (C,): float64 (n, F).
+
+        Along each tree's path the change of the wanted share is credited to the feature looked at (Saabas 2014); the
+        sum over features and the share at the roots is what `resembles` says.
+        """
+        towards = self.shares @ wanted.astype(np.float32)
+        credit = np.zeros((len(rows), len(self.features)))
+        at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
+        values = np.asarray(rows, dtype=np.float32)
+        entity = np.arange(len(rows))[:, None]
+        while (inner := self.feature[at] >= 0).any():
+            after = np.where(inner, self._step(values, entity, at), at)
+            of = np.broadcast_to(entity, at.shape)[inner]
+            np.add.at(credit, (of, self.feature[at][inner]), (towards[after] - towards[at])[inner])
+            at = after
+        return credit / max(len(self.roots), 1)
+
+    def _step(self, values: NDArray[np.float32], entity: NDArray[np.int64], at: NDArray[np.int32]) -> NDArray[np.int32]:
+        seen = values[entity, np.maximum(self.feature[at], 0)]
+        goes_left = np.where(np.isnan(seen), self.null_left[at], seen <= self.cut[at])
+        return np.where(goes_left, self.left[at], self.right[at]).astype(np.int32)
+
+
+@cache
+def shipped() -> Forest:
+    """Return the forest that comes with the product.
+
+    Raises:
+        RuleError: the file is damaged.
+    """
+    file = resources.files("detector.detect.learned") / _FILE
+    try:
+        return parsed(file.read_bytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise RuleError(f"the learned forest cannot be read: {error}", file=Path(str(file))) from error
+
+
+def parsed(blob: bytes) -> Forest:
+    """Read a forest from npz bytes, shares in 255 steps.
+
+    Raises:
+        ValueError: the bytes are damaged.
+        KeyError: they hold something else.
+    """
+    roots, feature, cut, left, right, null_left, steps, told = read_npz(blob, *_ARRAYS)
+    names = json.loads(told.tobytes())
+    shares = steps.astype(np.float32)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return Forest(
+        tuple(names["features"]), tuple(names["classes"]), roots, feature, cut, left, right, null_left, shares
+    )

@@ -1,0 +1,262 @@
+"""Windows against what the laboratory taught: findings for those that resemble attacks, names for those that do not.
+
+The forest has seen windows of real attacks and of benign workloads that look like them, on many models, and none of
+this site. Two things make it fit a site: what the model's own benign nights score is the bar that a window has to
+clear, and volume, pace and everything that compares with other clients is kept from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from detector.detect.learned.forest import shipped
+from detector.detect.learned.words import BENIGN, family_words, technique_of, workload_words
+from detector.features.registry import BY_NAME, NAMES
+from detector.hashing import short_id
+from detector.model import (
+    ATLAS_BY_TECHNIQUE,
+    EntityKind,
+    Finding,
+    Horizon,
+    Segment,
+    Severity,
+    Technique,
+    Trigger,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from detector.baseline.model import Baseline
+    from detector.detect.learned.forest import Forest
+    from detector.model import Windows
+
+RULE = "learned.resemblance"
+TITLE = "Behaves like an attack in the laboratory"
+FEWEST_QUERIES = 60
+SUSPICIOUS = 0.5
+SURE = 0.8
+# What these two do, studies of a model do as well: uniform designs, and one field changed in record after record.
+_AMBIGUOUS = {Technique.EXTRACTION: 0.65, Technique.ATTRIBUTE: 0.65}
+# No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
+_HIGHEST_BAR = 0.7
+_BENIGN_QUANTILE = 0.995
+_UNSUSPICIOUS = 0.3
+_RECOGNISED = 0.25
+# A sweep for a copy is a little like many workloads; it has to be very much like one.
+_RECOGNISED_BROAD = 0.45
+# Counterfactual search is an optimiser that somebody has a right to: it is said, and sites can allow-list it.
+_LIKE_AN_ATTACK = BENIGN + "counterfactual"
+_POSSIBLE = 0.1
+_ORDINARY = BENIGN + "ordinary"
+_NAMED = 5
+# Measurements that no benign workload explains.
+_HARD = frozenset(
+    {"canary_hits", "training_hit_ratio", "training_distance_trend", "gradient_ratio", "explain_ratio", "thread_ascent"}
+)
+
+
+@dataclass(frozen=True)
+class Resemblance:
+    """What one window resembles.
+
+    Attributes:
+        row: its label in the frame of windows.
+        window: kind and id of its entity, and its horizon.
+        attack: share of attacks in what it resembles, from 0 to 1.
+        bar: what `attack` has to reach to be a finding of medium.
+        p: share of the model's benign windows that reach as much; None without a baseline.
+        technique, family: the attack that it resembles most.
+        workload: the benign workload that it resembles most, ordinary customers left out.
+        workload_share: that workload's share.
+    """
+
+    row: int
+    window: tuple[str, str, str]
+    attack: float
+    bar: float
+    p: float | None
+    technique: Technique
+    family: str
+    workload: str
+    workload_share: float
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it clears the bar."""
+        return self.attack >= self.bar
+
+    def explains(self, technique: Technique) -> bool:
+        """Whether a benign workload explains what a rule took for `technique` better than any attack does."""
+        enough = _RECOGNISED_BROAD if technique is Technique.EXTRACTION else _RECOGNISED
+        return self.attack < _UNSUSPICIOUS and self.workload_share >= enough
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Where the forest's classes lie."""
+
+    names: tuple[str, ...]
+
+    @cached_property
+    def techniques(self) -> dict[Technique, NDArray[np.int64]]:
+        """Positions of each technique's families."""
+        told = [technique_of(name) for name in self.names]
+        return {t: np.array([i for i, one in enumerate(told) if one is t]) for t in Technique if t in told}
+
+    @cached_property
+    def workloads(self) -> NDArray[np.int64]:
+        """Positions of the benign workloads but ordinary customers."""
+        return np.array([i for i, n in enumerate(self.names) if n.startswith(BENIGN) and n != _ORDINARY])
+
+    @cached_property
+    def attacks(self) -> NDArray[np.bool_]:
+        """Which classes are attacks."""
+        return np.array([not name.startswith(BENIGN) for name in self.names])
+
+
+def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblance, ...]:
+    """Return what each window of enough queries resembles, in the order of the windows."""
+    frame = windows.frame
+    chosen = frame[frame["query_count"] >= FEWEST_QUERIES]
+    if chosen.empty:
+        return ()
+    forest = shipped()
+    classes = _Classes(forest.classes)
+    shares = forest.resembles(chosen[list(forest.features)].to_numpy(dtype=np.float64))
+    attack = shares[:, classes.attacks].sum(axis=1)
+    told = [_against(forest, classes, baseline, Horizon(h)) for h in Horizon]
+    held = dict(zip(Horizon, told, strict=True))
+    keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
+    return tuple(
+        _resemblance((int(row), keys[i]), shares[i], float(attack[i]), held[Horizon(keys[i][2])], classes)
+        for i, row in enumerate(chosen.index)
+    )
+
+
+def _against(
+    forest: Forest, classes: _Classes, baseline: Baseline | None, horizon: Horizon
+) -> NDArray[np.float64] | None:
+    """Return the attack shares of the model's benign windows, ascending; None without a baseline."""
+    if baseline is None:
+        return None
+    columns = [NAMES.index(name) for name in forest.features]
+    benign = baseline.matrix(horizon)
+    enough = benign[:, NAMES.index("query_count")] >= FEWEST_QUERIES
+    return np.sort(forest.resembles(benign[enough][:, columns])[:, classes.attacks].sum(axis=1))
+
+
+def _resemblance(
+    place: tuple[int, tuple[str, str, str]],
+    shares: NDArray[np.float64],
+    attack: float,
+    benign: NDArray[np.float64] | None,
+    classes: _Classes,
+) -> Resemblance:
+    by_technique = {t: float(shares[places].sum()) for t, places in classes.techniques.items()}
+    technique = max(by_technique, key=lambda t: by_technique[t])
+    places = classes.techniques[technique]
+    workload = int(classes.workloads[shares[classes.workloads].argmax()])
+    bar, p = _AMBIGUOUS.get(technique, SUSPICIOUS), None
+    if benign is not None and len(benign):
+        bar = float(np.clip(np.quantile(benign, _BENIGN_QUANTILE), bar, max(bar, _HIGHEST_BAR)))
+        p = float(1 + (benign >= attack).sum()) / (len(benign) + 1)
+    return Resemblance(
+        row=place[0],
+        window=place[1],
+        attack=attack,
+        bar=bar,
+        p=p,
+        technique=technique,
+        family=classes.names[int(places[shares[places].argmax()])],
+        workload=classes.names[workload],
+        workload_share=float(shares[workload]),
+    )
+
+
+def suspects(windows: Windows, found: Sequence[Resemblance]) -> tuple[Finding, ...]:
+    """Return a finding for each window that resembles attacks more than the bar allows."""
+    chosen = [one for one in found if one.suspicious]
+    forest = shipped()
+    rows = windows.frame.loc[[one.row for one in chosen], list(forest.features)].to_numpy(dtype=np.float64)
+    credit = forest.reasons(rows, _Classes(forest.classes).attacks)
+    return tuple(_finding(windows, one, rows[i], credit[i]) for i, one in enumerate(chosen))
+
+
+def _finding(windows: Windows, one: Resemblance, values: NDArray[np.float64], credit: NDArray[np.float64]) -> Finding:
+    features = shipped().features
+    row = pd.Series(windows.frame.loc[one.row])
+    strongest = [i for i in np.argsort(-credit, kind="stable")[:_NAMED] if credit[i] > 0 and not np.isnan(values[i])]
+    triggers = tuple(_trigger(row, features[i], float(values[i])) for i in strongest)
+    kind, horizon, entity = EntityKind(row["entity_kind"]), Horizon(row["horizon"]), str(row["entity_id"])
+    words = ", ".join(f"{t.feature.replace('_', ' ')} ({BY_NAME[t.feature].signal})" for t in triggers[:3])
+    grave = one.attack >= SURE and one.technique is Technique.INVERSION
+    return Finding(
+        id=short_id(RULE, windows.model, kind, entity, horizon, windows.night.isoformat()),
+        rule=RULE,
+        title=TITLE,
+        level=Severity.HIGH if grave else Severity.MEDIUM,
+        technique=one.technique,
+        model=windows.model,
+        entity_kind=kind,
+        entity_id=entity,
+        horizon=horizon,
+        night=windows.night,
+        clients=tuple(row["clients"]),
+        trigger=triggers,
+        sentence=f"{one.attack:.0%} of what this window resembles are attacks, most of all {one.technique} by "
+        f"{family_words(one.family)}: {words}.",
+        query_count=int(row["query_count"]),
+        segment=_segment(row, one.technique),
+        atlas=ATLAS_BY_TECHNIQUE[one.technique],
+        family=family_words(one.family),
+        p=one.p,
+        baseline=windows.baseline,
+    )
+
+
+def _trigger(row: pd.Series, feature: str, value: float) -> Trigger:
+    tail = row.get(f"{feature}_tail")
+    return Trigger(feature, value, tail=None if tail is None or np.isnan(tail) else float(tail))
+
+
+def _segment(row: pd.Series, technique: Technique) -> Segment:
+    """Return the best climb for what climbs, else the whole window."""
+    first, last, target = row.get("segment_first"), row.get("segment_last"), row.get("target")
+    pursued = str(target) if technique is Technique.INVERSION and target is not None else None
+    if pursued is not None and first is not None and last is not None and not np.isnan([first, last]).any():
+        return Segment(int(first), int(last), pursued)
+    return Segment(int(row["first_ts"]), int(row["last_ts"]), pursued)
+
+
+def lowered(findings: Sequence[Finding], found: Sequence[Resemblance]) -> tuple[Finding, ...]:
+    """Return `findings` with those lowered to low whose window a benign workload explains; none is left out.
+
+    A finding that rests on a canary, on training records, on gradients or on a climb along one thread of descent stays
+    as it is: an attacker who imitates an explainer leaves these all the same.
+    """
+    known = {one.window: one for one in found}
+    return tuple(_explained(finding, known.get(_window(finding))) for finding in findings)
+
+
+def _window(finding: Finding) -> tuple[str, str, str]:
+    return finding.entity_kind.value, finding.entity_id, finding.horizon.value
+
+
+def _explained(finding: Finding, one: Resemblance | None) -> Finding:
+    hard = any(trigger.feature in _HARD for trigger in finding.trigger)
+    if one is None or hard or finding.level.rank <= Severity.LOW.rank:
+        return finding
+    if one.explains(finding.technique):
+        said = f"{finding.sentence} But it behaves like {workload_words(one.workload)}."
+        return replace(finding, level=Severity.LOW, sentence=said)
+    if one.workload == _LIKE_AN_ATTACK and one.workload_share >= _POSSIBLE:
+        return replace(finding, sentence=f"{finding.sentence} It may be {workload_words(one.workload)}.")
+    return finding
