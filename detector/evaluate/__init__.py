@@ -1,0 +1,1 @@
+"""What the product finds on logs of which the truth is known."""

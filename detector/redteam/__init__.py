@@ -1,0 +1,1 @@
+"""Real attacks and ordinary workloads against real small models, recorded as logs."""

@@ -1,0 +1,1 @@
+"""How attackers hide, whatever the attack: each way by itself, or several together."""
