@@ -1,0 +1,1 @@
+"""One module an item of the evidence checklist."""
