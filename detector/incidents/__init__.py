@@ -1,0 +1,1 @@
+"""Findings in, incidents out: fingerprint, merge, severity, life cycle, suppressions."""

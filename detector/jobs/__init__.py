@@ -1,0 +1,1 @@
+"""The batch jobs that string the stages together."""

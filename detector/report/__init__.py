@@ -1,0 +1,1 @@
+"""Incidents and evidence in, self-contained HTML out."""

@@ -1,0 +1,1 @@
+"""Charts as inline SVG, drawn on the server: no script, no style attribute, a text alternative each."""
