@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, StrEnum
 from typing import TYPE_CHECKING
@@ -199,6 +200,7 @@ class Finding:
         query_count: queries in the window.
         segment: where in the window the evidence lies.
         baseline: id of the baseline used, None for rules that need none.
+        explained_by: the benign workload for which the finding was lowered, in words; None where there is none.
     """
 
     id: str
@@ -220,6 +222,7 @@ class Finding:
     family: str | None = None
     p: float | None = None
     baseline: str | None = None
+    explained_by: str | None = None
 
 
 class IncidentStatus(StrEnum):
@@ -280,6 +283,14 @@ class Incident:
     def clients(self) -> tuple[str, ...]:
         """The ids of the members."""
         return tuple(member.client for member in self.members)
+
+    @property
+    def explained_by(self) -> str | None:
+        """The benign workload that explains the incident, in words; None where anything in it stands unexplained."""
+        if self.severity is not Severity.LOW:
+            return None
+        told = Counter(finding.explained_by for finding in self.findings if finding.explained_by)
+        return min(told, key=lambda words: (-told[words], words)) if told else None
 
 
 class EvidenceStatus(StrEnum):

@@ -32,14 +32,11 @@ def build(group: Group, settings: Settings) -> StoredIncident:
     model = weighed[0].model
     verdict = judge(weighed, techniques[0], settings.models.get(model, ModelSettings()).sensitivity)
     standing = stand(group, verdict.severity)
-    incident = _incident(group, weighed, techniques)
+    incident = replace(
+        _incident(group, weighed, techniques), status=_status(group, standing.status), severity=verdict.severity
+    )
     return StoredIncident(
-        incident=replace(
-            incident,
-            status=_status(group, standing.status),
-            severity=verdict.severity,
-            summary=summarise(incident, weighed, settings.clients),
-        ),
+        incident=replace(incident, summary=summarise(incident, weighed, settings.clients)),
         standing=standing.status,
         seed=_seed(group),
         keys=tuple(sorted({key for stored in group.findings for key in keys_of(stored)})),

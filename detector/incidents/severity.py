@@ -56,6 +56,7 @@ def judge(findings: Sequence[Finding], technique: Technique, sensitivity: Sensit
     best = max(spoken, key=lambda finding: finding.level.rank)
     start = best.level
     reasons = [f"starts at {start}: the highest level of a finding, {best.title}"]
+    reasons += [f"{title} is lowered to low: this behaves like {like}" for title, like in _explained(spoken)]
     raises = [
         _agreement(firm) if start is Severity.MEDIUM else None,
         _data(technique, sensitivity) if start.rank >= Severity.MEDIUM.rank else None,
@@ -70,6 +71,11 @@ def judge(findings: Sequence[Finding], technique: Technique, sensitivity: Sensit
         severity = Severity.at(severity.rank - 1)
         reasons.append(f"lowered by one: the climb ended at a confidence of {reached:.2f}, below {HIGH_CONFIDENCE}")
     return Verdict(severity, tuple(reasons))
+
+
+def _explained(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    """Return the titles of lowered findings and the workload that each was lowered for, once each."""
+    return sorted({(finding.title, finding.explained_by) for finding in findings if finding.explained_by})
 
 
 def _agreement(findings: Sequence[Finding]) -> str | None:

@@ -43,7 +43,7 @@ def summarise(incident: Incident, findings: Sequence[Finding], clients: Mapping[
     """
     technique, *others = incident.techniques
     parts = [
-        f"{_who(incident)} queried the model {name(incident.model)} in {_manner(findings, technique)}.",
+        f"{_who(incident)} queried the model {name(incident.model)} in {_manner(findings, incident)}.",
         _how_far(findings, technique),
         _since(findings, incident.query_count),
         _how_sure(findings, incident.score),
@@ -76,10 +76,12 @@ def _who(incident: Incident) -> str:
     return f"{len(members):,} accounts acting together{behind}"
 
 
-def _manner(findings: Sequence[Finding], technique: Technique) -> str:
+def _manner(findings: Sequence[Finding], incident: Incident) -> str:
     if all(finding.rule.startswith(ANOMALY_PREFIX) for finding in findings):
         return "an unusual way, in which no rule recognises an attack"
-    return f"a way that resembles {_MEANING[technique]}{_family(findings, technique)}"
+    if incident.explained_by:
+        return f"a way that behaves like {incident.explained_by}; what it shares with an attack is told below"
+    return f"a way that resembles {_MEANING[incident.technique]}{_family(findings, incident.technique)}"
 
 
 def _family(findings: Sequence[Finding], technique: Technique) -> str:

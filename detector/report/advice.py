@@ -43,6 +43,8 @@ def heading(dossier: Dossier) -> Markup:
     """Return the page's first line."""
     incident, pursuits = dossier.context.incident, dossier.context.pursuits
     who, model = _subject(incident), bdi(incident.model)
+    if incident.explained_by:
+        return escape("{} of {} behaves like {}").format(who, model, _in_short(incident.explained_by))
     if incident.technique is Technique.INVERSION and pursuits:
         named = list(dict.fromkeys(pursuit.target for pursuit in pursuits))
         targets = [bdi(target) for target in named[:_NAMED]]
@@ -64,7 +66,10 @@ def actions(dossier: Dossier) -> tuple[Markup, ...]:
         return (Markup("Nothing: the incident is closed. A new finding reopens it."),)
     if incident.status is IncidentStatus.MERGED:
         return (Markup("Go to incident {}, which this one was merged into.").format(incident.heir or ""),)
-    steps = [_contain(incident), _harden(dossier), *_follow_up(dossier)]
+    if incident.explained_by:
+        steps = [_ask(incident, incident.explained_by)]
+    else:
+        steps = [_contain(incident), _harden(dossier), *_follow_up(dossier)]
     steps.append(
         Markup("Keep the log files named under Provenance as they are: the hashes in this report refer to them.")
     )
@@ -145,15 +150,32 @@ def _since(dossier: Dossier) -> Brief:
     return Brief("Since when", words.span(first, last), f"{words.duration(first, last)}, {nights}.".capitalize())
 
 
-def _contain(incident: Incident) -> Markup:
+def _in_short(workload: str) -> str:
+    """Return what a workload is, without how it is recognised."""
+    return workload.partition(":")[0]
+
+
+def _named(incident: Incident) -> Markup:
     who = Markup(", ").join(bdi(client) for client in incident.clients[:_NAMED])
     left = len(incident.clients) - _NAMED
-    more = f" and {left:,} more" if left > 0 else ""
+    return who + (f" and {left:,} more" if left > 0 else "")
+
+
+def _ask(incident: Incident, workload: str) -> Markup:
     what = escape(
-        "Suspend or slow down {}{} on {} until the owner has explained these queries; "
+        "Ask the owner of {} whether they run {} on {}. If they do, declare that workload in detector.toml or suppress "
+        "the incident with a reason; if not, treat it as {}."
+    )
+    otherwise = words.technique(incident.technique).lower()
+    return what.format(_named(incident), _in_short(workload), bdi(incident.model), otherwise)
+
+
+def _contain(incident: Incident) -> Markup:
+    what = escape(
+        "Suspend or slow down {} on {} until the owner has explained these queries; "
         "rotate the key if they did not send them."
     )
-    return what.format(who, more, bdi(incident.model))
+    return what.format(_named(incident), bdi(incident.model))
 
 
 _HARDENING: Mapping[Technique, str] = {

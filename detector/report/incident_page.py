@@ -30,15 +30,6 @@ _MARKS = {
     EvidenceStatus.NOT_APPLICABLE: "na",
 }
 
-_TECHNIQUES = {
-    "inversion": "Model inversion",
-    "attribute": "Attribute inference",
-    "membership": "Membership inference",
-    "extraction": "Model extraction",
-    "evasion": "Query-based evasion",
-    "probing": "Probing",
-}
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -125,13 +116,8 @@ def checklist(dossier: Dossier) -> tuple[CheckRow, ...]:
     )
 
 
-def technique_name(technique: str) -> str:
-    """Return a technique as a reader calls it."""
-    return _TECHNIQUES.get(technique, technique)
-
-
 def _technique(dossier: Dossier) -> str:
-    first, *others = (technique_name(one.value) for one in dossier.context.incident.techniques)
+    first, *others = (words.technique(one.value) for one in dossier.context.incident.techniques)
     return f"{first} (also {words.listed([one[0].lower() + one[1:] for one in others])})" if others else first
 
 

@@ -11,7 +11,6 @@ from detector.exits import ExitCode
 from detector.model import STILL_OPEN, EvidenceStatus, Severity
 from detector.report import words
 from detector.report.advice import bdi
-from detector.report.incident_page import technique_name
 from detector.report.night_view import FileView, IncidentLine, IndexPage, JudgedView, NightLine, NightPage
 from detector.report.visible import name, sentence
 
@@ -33,7 +32,7 @@ def line(incident: Incident, items: Sequence[EvidenceItem], link: str | None) ->
         id=incident.id,
         severity=incident.severity.value,
         status=incident.status.value,
-        technique=technique_name(incident.technique.value),
+        technique=words.technique(incident.technique.value),
         model=name(incident.model),
         heading=_heading(incident),
         summary=sentence(incident.summary),
@@ -91,7 +90,7 @@ def _heading(incident: Incident) -> Markup:
     names = Markup(", ").join(bdi(client) for client in incident.clients[:_NAMED])
     left = len(incident.clients) - _NAMED
     who = Markup("{} and {} more").format(names, left) if left > 0 else names or bdi(incident.entity_id)
-    technique = technique_name(incident.technique.value)
+    technique = words.technique(incident.technique.value)
     return Markup("{}: {} of {}").format(who, technique[0].lower() + technique[1:], bdi(incident.model))
 
 

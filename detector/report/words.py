@@ -13,12 +13,26 @@ if TYPE_CHECKING:
 
 __all__ = ["NONE", "probability"]
 
+_TECHNIQUES = {
+    "inversion": "Model inversion",
+    "attribute": "Attribute inference",
+    "membership": "Membership inference",
+    "extraction": "Model extraction",
+    "evasion": "Query-based evasion",
+    "probing": "Probing",
+}
+
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
+
+
+def technique(value: str) -> str:
+    """Return a technique as a reader calls it."""
+    return _TECHNIQUES.get(value, value)
 
 
 def count(number: float) -> str:

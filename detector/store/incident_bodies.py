@@ -185,6 +185,7 @@ def finding_body(stored: StoredFinding) -> str:
             "query_count": finding.query_count,
             "segment": [segment.first_ts, segment.last_ts, segment.target],
             "baseline": finding.baseline,
+            "explained_by": finding.explained_by,
             "joins": stored.joins,
             "shares": stored.shares,
         }
@@ -214,6 +215,7 @@ def read_finding(body: str, incident_id: str | None, suppression_id: int | None)
         query_count=data["query_count"],
         segment=Segment(*data["segment"]),
         baseline=data["baseline"],
+        explained_by=data["explained_by"],
     )
     shares = tuple((client, count) for client, count in data["shares"])
     return StoredFinding(finding, data["joins"], shares, incident_id, suppression_id)

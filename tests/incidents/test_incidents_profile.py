@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
@@ -130,6 +131,13 @@ def test_the_count_is_the_heaviest_choice_without_overlap(made: list[_Stretch]) 
         if all(one.last < other.first for one, other in pairwise(chosen)):
             best = max(best, sum(one.count for one in chosen))
     assert most_queries(made) == best
+
+
+def test_a_summary_names_the_workload_that_explains() -> None:
+    lowered = replace(finding(level=Severity.LOW), explained_by="a LIME explainer: no class is pursued")
+    assert "in a way that behaves like a LIME explainer: no class is pursued; what it" in summary_of([lowered], {})
+    unlike = finding("b", level=Severity.MEDIUM)
+    assert "in a way that resembles" in summary_of([lowered, unlike], {})
 
 
 def summary_of(findings: list[Finding], clients: dict[str, ClientSettings]) -> str:

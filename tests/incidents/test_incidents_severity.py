@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,14 @@ def test_severity(findings: list[Finding], sensitivity: Sensitivity, expected: S
 
 def test_sensitive_data_does_not_make_a_copied_model_graver() -> None:
     assert judge([climb(MEDIUM)], Technique.EXTRACTION, "health").severity is MEDIUM
+
+
+def test_a_finding_lowered_for_a_workload_is_told_once_with_the_workload() -> None:
+    lowered = [replace(climb(LOW, offset), explained_by="video: frames that drift slowly") for offset in range(2)]
+    assert judge(lowered, INVERSION, "health").reasons == (
+        "starts at low: the highest level of a finding, Climb",
+        "Climb is lowered to low: this behaves like video: frames that drift slowly",
+    )
 
 
 def test_reasons_are_told() -> None:

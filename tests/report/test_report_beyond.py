@@ -9,6 +9,7 @@ from page_reading import check
 
 from detector.evidence.capture import capture
 from detector.incidents import response
+from detector.model import Severity
 from detector.report import advice, beyond
 from detector.report.notes import RunNotes
 from detector.report.writer import write_night
@@ -125,6 +126,19 @@ def test_effects_are_told_in_words() -> None:
     assert beyond.touched(replace(found, bystanders=1), replace(limit, touched=1)) == "the only one"
     assert "evenly spaced ones and the best" in beyond._controls_told(found)
     assert "No control of these" in beyond._controls_told(found)
+
+
+def test_what_a_workload_explains_is_headed_by_it_and_asked_about(site: AttackedSite) -> None:
+    (dossier,) = capture(site.store, site.settings, [site.incident])
+    like = tuple(replace(one, explained_by="a LIME explainer: no class is pursued") for one in site.incident.findings)
+    incident = replace(site.incident, severity=Severity.LOW, findings=like)
+    explained = replace(dossier, context=replace(dossier.context, incident=incident))
+    assert advice.heading(explained).striptags().endswith("behaves like a LIME explainer")
+    told = " ".join(one.striptags() for one in advice.actions(explained))
+    assert "whether they run a LIME explainer on" in told
+    assert "Suspend" not in told
+    grave = replace(explained, context=replace(dossier.context, incident=replace(incident, severity=Severity.MEDIUM)))
+    assert "Suspend" in advice.actions(grave)[0]
 
 
 def test_only_a_control_that_hardly_touches_anybody_is_advised(site: AttackedSite) -> None:

@@ -255,8 +255,9 @@ def _explained(finding: Finding, one: Resemblance | None) -> Finding:
     if one is None or hard or finding.level.rank <= Severity.LOW.rank:
         return finding
     if one.explains(finding.technique):
-        said = f"{finding.sentence} But it behaves like {workload_words(one.workload)}."
-        return replace(finding, level=Severity.LOW, sentence=said)
+        workload = workload_words(one.workload)
+        said = f"{finding.sentence} But it behaves like {workload}."
+        return replace(finding, level=Severity.LOW, sentence=said, explained_by=workload)
     if one.workload == _LIKE_AN_ATTACK and one.workload_share >= _POSSIBLE:
         return replace(finding, sentence=f"{finding.sentence} It may be {workload_words(one.workload)}.")
     return finding

@@ -96,6 +96,8 @@ def test_what_a_workload_explains_is_lowered_named_and_kept() -> None:
     (found,) = lowered([_finding()], [EXPLAINED])
     assert found.level is Severity.LOW
     assert found.sentence.startswith("It climbs. But it behaves like a SHAP explainer")
+    assert found.explained_by is not None
+    assert found.explained_by.startswith("a SHAP explainer: ")
 
 
 @pytest.mark.parametrize("feature", ["thread_ascent", "canary_hits", "training_hit_ratio", "gradient_ratio"])
