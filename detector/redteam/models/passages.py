@@ -1,4 +1,4 @@
-"""English sentences that ship inside a package: the prose of SciPy's documentation, by subject.
+"""English sentences that ship inside packages: the prose of their documentation, by subject.
 
 The sources are parsed, not imported: no code of theirs runs.
 """
@@ -18,14 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SUBJECTS: Mapping[str, tuple[str, ...]] = {
-    "optimization": ("optimize",),
-    "signals": ("signal", "fft"),
-    "statistics": ("stats",),
-    "matrices": ("linalg", "sparse"),
-    "geometry": ("spatial", "ndimage", "cluster"),
-    "calculus": ("interpolate", "integrate"),
+    "optimization": ("scipy/optimize",),
+    "signals": ("scipy/signal", "scipy/fft"),
+    "statistics": ("scipy/stats",),
+    "matrices": ("scipy/linalg", "scipy/sparse"),
+    "geometry": ("scipy/spatial", "scipy/ndimage", "scipy/cluster"),
+    "calculus": ("scipy/interpolate", "scipy/integrate"),
 }
-"""Each subject and the subpackages that are about it."""
+"""Each subject and the folders of packages that are about it."""
+TRADES: Mapping[str, tuple[str, ...]] = {
+    "tables": ("pandas/core",),
+    "learning": ("sklearn",),
+    "databases": ("sqlalchemy",),
+    "arrays": ("numpy",),
+}
+"""Each trade and the packages that serve it."""
 
 FEWEST_WORDS, MOST_WORDS = 8, 24
 # Examples, tables, formulas, lists and headings are no prose.
@@ -38,24 +45,28 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*[.,;:!?]?$")
 
 @cache
 def sentences(subject: str, most: int) -> tuple[str, ...]:
-    """Return up to `most` different sentences about `subject`, in the order of their files and lines.
+    """Return up to `most` different sentences about a subject or trade, in the order of their files and lines.
 
     Raises:
-        SimulationError: the package lies there without its sources.
+        SimulationError: a package lies there without its sources.
     """
-    spec = importlib.util.find_spec("scipy")
-    if spec is None or spec.origin is None:
-        raise SimulationError("the texts of the drill are missing", expected="SciPy with its sources")
-    root = Path(spec.origin).parent
     found: dict[str, None] = {}
-    for package in SUBJECTS[subject]:
-        for path in sorted((root / package).rglob("*.py")):
+    for folder in {**SUBJECTS, **TRADES}[subject]:
+        for path in sorted(_place_of(folder).rglob("*.py")):
             if "tests" not in path.parts:
                 found.update(dict.fromkeys(_prose_of(path)))
     # Every so many, so that all files have their say.
     step = max(1.0, len(found) / most)
     listed = list(found)
     return tuple(listed[int(at * step)] for at in range(min(most, len(listed))))
+
+
+def _place_of(folder: str) -> Path:
+    package, *inner = folder.split("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise SimulationError("the texts of the drill are missing", expected=f"{package} with its sources")
+    return Path(spec.origin).parent.joinpath(*inner)
 
 
 def _prose_of(path: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from detector.redteam.models import biopsy, clinic, digits, numerals, risk, topics
+from detector.redteam.models import biopsy, clinic, digits, numerals, risk, surfaces, topics, vintage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,10 @@ MODELS: Mapping[str, Callable[[int], TargetModel]] = {
     "risk_forest": risk.build_forest,
     "risk_overfit": risk.build_overfit,
     "risk_regular": risk.build_regular,
+    "surfaces": surfaces.build,
     "topics": topics.build,
+    "trades": topics.build_trades,
+    "vintage": vintage.build,
 }
 """What trains each model from a seed."""
 

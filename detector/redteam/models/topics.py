@@ -1,4 +1,4 @@
-"""Texts: sentences sorted into subjects by hashed n-grams of letters."""
+"""Texts: sentences sorted into subjects by hashed n-grams of letters, or into trades by hashed words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.redteam.forms import TextForm
 from detector.redteam.models.base import TargetModel, split
-from detector.redteam.models.passages import MOST_WORDS, SUBJECTS, sentences
+from detector.redteam.models.passages import MOST_WORDS, SUBJECTS, TRADES, sentences
 from detector.redteam.networks import regressed
 
 if TYPE_CHECKING:
@@ -23,22 +23,31 @@ _BUCKETS = 2_048
 
 
 def build(seed: int) -> TargetModel:
-    """Sentences of 8 to 24 words; six subjects; logistic regression on hashed n-grams."""
+    """Sentences of 8 to 24 words; six subjects; logistic regression on hashed n-grams of letters."""
+    return _trained("topics", seed, tuple(SUBJECTS), members=1_100, letters=True)
+
+
+def build_trades(seed: int) -> TargetModel:
+    """Sentences of 8 to 24 words; four trades; logistic regression on hashed words."""
+    return _trained("trades", seed, tuple(TRADES), members=800, letters=False)
+
+
+def _trained(name: str, seed: int, subjects: tuple[str, ...], *, members: int, letters: bool) -> TargetModel:
     subject_of: dict[str, int] = {}  # a sentence that several subjects share belongs to the first
-    for number, subject in enumerate(SUBJECTS):
+    for number, subject in enumerate(subjects):
         for text in sentences(subject, _EACH):
             subject_of.setdefault(text, number)
     texts = list(subject_of)
     form = TextForm(("", *sorted({word for text in texts for word in text.split()})), MOST_WORDS)
     rows = form.rows(texts)
     labels = np.array(list(subject_of.values()))
-    train, holdout, rest = split(rows, labels, 1_100, 500, seed)
-    encoder = _TextEncoder.of(form.vocabulary, train.rows)
+    train, holdout, rest = split(rows, labels, members, 500, seed)
+    encoder = _TextEncoder.of(form.vocabulary, train.rows, letters=letters)
     return TargetModel(
-        name="topics",
+        name=name,
         version="1.0.8",
         form=form,
-        classes=tuple(SUBJECTS),
+        classes=subjects,
         classifier=regressed(encoder.encode(train.rows), train.labels, looseness=30.0),
         encode=encoder.encode,
         vary=_Rewording(rows[rows > 0]).vary,
@@ -57,12 +66,13 @@ class _TextEncoder:
     """The weighted n-grams of each word of the vocabulary, shape (words, buckets)."""
 
     @classmethod
-    def of(cls, vocabulary: tuple[str, ...], rows: FloatArray) -> _TextEncoder:
-        """Hash the n-grams of each word, and weigh it by how few of the members' `rows`, shape (n, length), have it."""
+    def of(cls, vocabulary: tuple[str, ...], rows: FloatArray, *, letters: bool) -> _TextEncoder:
+        """Hash each word or its n-grams, and weigh it by how few of the members' `rows`, shape (n, length), have it."""
         from scipy.sparse import csr_array, diags_array
         from sklearn.feature_extraction.text import HashingVectorizer
 
-        grams = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=_BUCKETS, norm="l2")
+        parts = {"analyzer": "char_wb", "ngram_range": (3, 5)} if letters else {"analyzer": "word"}
+        grams = HashingVectorizer(**parts, n_features=_BUCKETS, norm="l2")
         present = np.zeros(len(vocabulary))
         for row in rows.astype(np.int64):
             present[np.unique(row)] += 1
