@@ -7,7 +7,7 @@ from datetime import time
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, PositiveFloat, PositiveInt, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from detector.errors import ConfigError
@@ -76,9 +76,18 @@ class ThresholdSettings(_Section):
 
 
 class CustodySettings(_Section):
-    """Who signs evidence bundles; without a key they are written unsigned and say so."""
+    """Who signs evidence bundles (without a key they are unsigned and say so), and who tells their time."""
 
     key: Path | None = None
+    timestamp_url: HttpUrl | None = None
+    timestamp_roots: Path | None = None
+
+    @field_validator("timestamp_url")
+    @classmethod
+    def _names_nobody(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url is not None and (url.username or url.password):
+            raise ValueError("a name or password in the address is not sent: leave it out")
+        return url
 
 
 class Settings(BaseSettings):
@@ -118,7 +127,7 @@ class Settings(BaseSettings):
 
 def _anchored(section: dict[str, object], folder: Path) -> dict[str, object]:
     """Return `section` with its file names made relative to the configuration's folder, not to the working folder."""
-    names = ("training_sample", "holdout_sample", "weights", "canaries", "key")
+    names = ("training_sample", "holdout_sample", "weights", "canaries", "key", "timestamp_roots")
     return {k: folder / v if k in names and isinstance(v, str) else v for k, v in section.items()}
 
 

@@ -14,7 +14,7 @@ import click
 from detector.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from detector.config import Settings
     from detector.store.engine import Store
@@ -140,6 +140,14 @@ def print_json(document: object) -> None:
 def note(message: str) -> None:
     """Tell something on stderr."""
     click.echo(message, err=True)
+
+
+def warn(told: Iterable[str]) -> None:
+    """Tell on stderr what is missing although the work was done, a line each."""
+    from detector.cli.terminal import safe
+
+    for one in told:
+        note(f"warning: {safe(one, 1000)}")
 
 
 def stop(code: int) -> None:

@@ -70,6 +70,11 @@ TEMPLATE = """\
 # Who signs evidence bundles: a private key that `detector keys new` made. Without one they are written unsigned.
 #[custody]
 #key = "keys/detector-signing.key"
+# Who tells when a bundle was written: an RFC 3161 time-stamp authority, which is sent the SHA-256 of each bundle. The
+# only address that this program ever connects to besides the database; needs the extra `timestamp`. And the roots, in
+# PEM, that the authority's certificate must lead to.
+#timestamp_url = "https://timestamp.example/tsr"
+#timestamp_roots = "keys/timestamp-roots.pem"
 """
 
 

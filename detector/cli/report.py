@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from detector.cli.common import Night, as_of_option, now, open_site, output_options, print_json, store_options
+from detector.cli.common import Night, as_of_option, now, open_site, output_options, print_json, store_options, warn
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -44,6 +44,7 @@ def report(
 
     site = open_site(db, config_file, create=False)
     ids, pairs = _asked_for(site.store, incidents, night)
+    beside = custodian(site.store, site.settings)
     written = write_night(
         site.store,
         site.settings,
@@ -52,10 +53,12 @@ def report(
         as_of=now(as_of),
         redact=redact,
         only=ids,
-        beside=custodian(site.store, site.settings),
+        beside=beside,
     )
+    warn(beside.warnings)
     if as_json:
-        print_json({"index": written.index.as_posix(), "reports": written.incidents})
+        found = {"index": written.index.as_posix(), "reports": written.incidents}
+        print_json({**found, "warnings": list(beside.warnings)})
     elif not quiet:
         click.echo(f"{len(written.incidents)} incident reports, {len(written.nights)} nights: {written.index}")
 

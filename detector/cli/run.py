@@ -17,6 +17,7 @@ from detector.cli.common import (
     print_json,
     stop,
     store_options,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _tell(outcome: RunOutcome, max_rejects: float, code: int, *, as_json: bool, 
 
     for line in damage_lines(outcome.ingested, max_rejects):
         click.echo(line, err=True)
+    warn(outcome.warnings)
     if as_json:
         print_json({"ingest": ingest_document(outcome.ingested), **run_document(outcome), "exit_code": code})
     elif not quiet:

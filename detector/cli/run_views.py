@@ -41,6 +41,7 @@ def run_document(outcome: RunOutcome) -> dict[str, Any]:
         "incidents": [incident_document(one) for one in outcome.incidents],
         "severity": outcome.severity.value if outcome.severity else None,
         "report": outcome.report.as_posix(),
+        "warnings": list(outcome.warnings),
     }
 
 

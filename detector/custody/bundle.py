@@ -22,6 +22,7 @@ from detector.custody.manifest import (
     plain_text,
 )
 from detector.custody.members import REPORT, Contents, contents, seal
+from detector.custody.stamping import Stamper, put, stamper
 from detector.errors import CustodyError
 from detector.report.files import write_whole
 
@@ -49,12 +50,14 @@ class Custodian:
         settings: of the site.
         key: None where the site signs nothing.
         rules: that judged, None where that is not known.
+        stamper: gets the time stamps beside the bundles, None where the site wants none.
     """
 
     store: Store
     settings: Settings
     key: SigningKey | None
     rules: RuleSet | None = None
+    stamper: Stamper | None = None
     _latest: dict[tuple[str, bool], Contents] = field(default_factory=dict, repr=False)
 
     def __call__(self, page: WrittenPage) -> None:
@@ -71,7 +74,13 @@ class Custodian:
             self._latest.clear()
             rules = surroundings.rules_of(incident, self._rules)
             self._latest[place] = contents(self.store, page, rules)
-        write(page.path.with_suffix(SUFFIX), assemble(page, self._latest[place], self.key))
+        file, pieces = page.path.with_suffix(SUFFIX), tuple(assemble(page, self._latest[place], self.key))
+        put(file, pieces, self.stamper, lambda: write(file, pieces))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong beside bundles that were written all the same, in sentences."""
+        return self.stamper.warnings if self.stamper is not None else ()
 
     @cached_property
     def _rules(self) -> dict[str, RuleText]:
@@ -79,7 +88,7 @@ class Custodian:
 
 
 def custodian(store: Store, settings: Settings, rules: RuleSet | None = None) -> Custodian:
-    """Return who writes the bundles of a site; its key is read now, before anything is touched.
+    """Return who writes the bundles of a site; its keys are read now, before anything is touched.
 
     Args:
         store: the database.
@@ -87,10 +96,11 @@ def custodian(store: Store, settings: Settings, rules: RuleSet | None = None) ->
         rules: that judge, where they are loaded already.
 
     Raises:
-        ConfigError: the key cannot be used.
+        ConfigError: the key or the settings of time stamps cannot be used.
     """
     path = settings.custody.key
-    return Custodian(store, settings, read_private(path) if path is not None else None, rules)
+    key = read_private(path) if path is not None else None
+    return Custodian(store, settings, key, rules, stamper(settings.custody))
 
 
 def assemble(page: WrittenPage, shared: Contents, key: SigningKey | None) -> Iterable[bytes]:

@@ -9,7 +9,7 @@ where the first does not look.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from detector.custody import manifest as manifests
 from detector.custody.archive import Archive, contents_differ, layout_differs, open_archive
 from detector.custody.keys import signer_key
 from detector.custody.layout import first_member
+from detector.custody.stamping import Stamp, examine
 from detector.errors import CustodyError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from detector.custody.keys import PublicKey
     from detector.custody.manifest import Manifest
+    from detector.custody.timestamp import Roots
 
 
 class Trouble(StrEnum):
@@ -38,6 +40,7 @@ class Trouble(StrEnum):
     SIGNATURE = "signature"
     SIGNER = "signer"
     UNSIGNED = "unsigned"
+    TIMESTAMP = "timestamp"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Verification:
         manifest_sha256: of its bytes: who noted it when the bundle was written can compare it.
         signed: whether there is a signature and it is that of the key that the manifest names.
         pinned: whether a key was asked for.
+        stamp: the time stamp beside the file, None where there is none.
     """
 
     problems: tuple[Problem, ...]
@@ -66,6 +70,7 @@ class Verification:
     manifest_sha256: str | None
     signed: bool
     pinned: bool
+    stamp: Stamp | None = None
 
     @property
     def valid(self) -> bool:
@@ -73,12 +78,16 @@ class Verification:
         return not self.problems
 
 
-def verify(path: Path, pinned: PublicKey | None = None) -> Verification:
-    """Check a bundle; needs neither network nor database.
+def verify(
+    path: Path, pinned: PublicKey | None = None, roots: Roots | None = None, *, stamped: bool = False
+) -> Verification:
+    """Check a bundle and the time stamp beside it; needs neither network nor database.
 
     Args:
         path: the file.
         pinned: whose signature it must bear.
+        roots: that the certificate of the time stamp must lead to; None leaves its signature unchecked.
+        stamped: whether there must be a time stamp.
 
     Raises:
         CustodyError: the file cannot be read.
@@ -87,11 +96,16 @@ def verify(path: Path, pinned: PublicKey | None = None) -> Verification:
         data = path.read_bytes()
     except OSError as error:
         raise CustodyError(f"the bundle cannot be read: {error.strerror}", file=path) from error
-    return check(data, pinned)
+    found = check(data, pinned)
+    stamp, wrong = examine(path, data, roots)
+    if stamp is None and stamped:
+        wrong = "there is no time stamp beside this bundle"
+    late = (Problem(Trouble.TIMESTAMP, wrong),) if wrong is not None else ()
+    return replace(found, problems=(*found.problems, *late), stamp=stamp)
 
 
 def check(data: bytes, pinned: PublicKey | None = None) -> Verification:
-    """Check the bytes of a bundle."""
+    """Check the bytes of a bundle; what lies beside it is not looked at."""
     archive, broken = open_archive(data)
     problems = [Problem(Trouble.ARCHIVE, broken)] if broken is not None else []
     text = _manifest_bytes(data, archive)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detector.features.schema import CLASSES, REFERENCE_ROWS, ModelSchema, nearest_distances
+from detector.features.schema import CLASSES, REFERENCE_ROWS, ModelSchema
 from detector.features.variation import NEAR
 from detector.features.views import (
     LONGEST,
@@ -35,6 +35,7 @@ _FEWEST_CLIENTS = 10
 _MOST_LEFT_OUT = 0.1
 _FAR = 4.0
 _ROWS_ASKED = 16
+_AT_ONCE = 512
 _SEED = 20_240_229
 SAMPLE_COLUMNS = (
     "ts", "client_id", "label", "input_kind", "input", "input_hash", "probability_kind", "probabilities", "key_lo",
@@ -107,10 +108,9 @@ def _ordinary_rows(view: NDArray[np.float32], client: NDArray[np.int32]) -> NDAr
         near = np.linalg.norm(view[later] - view[earlier], axis=1) < step
         kept[later[near & (client[later] == client[earlier])]] = False
     rows = np.flatnonzero(kept)
-    names = np.unique(client[rows])
+    names, far = _distances_to_others(view[rows], client[rows])
     if len(names) < _FEWEST_CLIENTS:
         return rows
-    far = np.array([_distance_to_others(view[rows], client[rows] == name) for name in names])
     middle = float(np.median(far))
     spread = max(1.4826 * float(np.median(np.abs(far - middle))), 0.05 * middle, 1e-9)
     farthest = np.argsort(-far, kind="stable")[: int(_MOST_LEFT_OUT * len(names))]
@@ -126,10 +126,23 @@ def _typical_distance(view: NDArray[np.float32]) -> float:
     return float(np.median(gaps)) if half else 0.0
 
 
-def _distance_to_others(view: NDArray[np.float32], mine: NDArray[np.bool_]) -> float:
-    """Median distance of some of a client's rows to the nearest row of another client."""
-    own = view[mine][:_ROWS_ASKED]
-    return float(np.median(nearest_distances(own, view[~mine])))
+def _distances_to_others(
+    view: NDArray[np.float32], client: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the clients, and the median distance of each one's first rows to the nearest row of another client."""
+    order = np.argsort(client, kind="stable")
+    names, first, counts = np.unique(client[order], return_index=True, return_counts=True)
+    asked = order[np.arange(len(order)) - np.repeat(first, counts) < _ROWS_ASKED]
+    centred = view - view.mean(axis=0)
+    norms = (centred * centred).sum(axis=1)
+    nearest = np.empty(len(asked))
+    for at in range(0, len(asked), _AT_ONCE):
+        mine = asked[at : at + _AT_ONCE]
+        squares = norms[mine, None] + norms - 2.0 * centred[mine] @ centred.T
+        squares[client[mine, None] == client] = np.inf
+        nearest[at : at + _AT_ONCE] = np.sqrt(np.maximum(squares.min(axis=1), 0.0))
+    ends = np.cumsum(np.minimum(counts, _ROWS_ASKED))[:-1]
+    return names, np.array([np.median(part) for part in np.split(nearest, ends)])
 
 
 def fair_rows(clients: pa.ChunkedArray, hashes: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -59,7 +59,11 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a nightly run gave; `incidents` are the open ones with a finding in a scanned night."""
+    """What a nightly run gave.
+
+    `incidents` are the open ones with a finding in a scanned night; `warnings` tells what is missing although the
+    night's work was done, in sentences.
+    """
 
     ingested: IngestResult
     scanned: tuple[ScanOutcome, ...]
@@ -67,6 +71,7 @@ class RunOutcome:
     severity: Severity | None
     code: ExitCode
     report: Path
+    warnings: tuple[str, ...] = ()
 
 
 def run(
@@ -105,7 +110,7 @@ def run(
     write_night(store, settings, out=options.out, nights=pairs, as_of=options.as_of, run_notes=notes, beside=beside)
     with store.begin() as connection:
         record_run(connection, "run", options.as_of, pairs, int(code))
-    return RunOutcome(ingested, scanned, open_incidents(store, pairs), severity, code, index)
+    return RunOutcome(ingested, scanned, open_incidents(store, pairs), severity, code, index, beside.warnings)
 
 
 def site_rules(settings: Settings) -> RuleSet:

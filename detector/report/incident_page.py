@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from detector.model import EvidenceStatus
-from detector.report import advice, beyond, sections, story, tables, taxonomy, words
+from detector.report import advice, beyond, live, sections, story, tables, taxonomy, words
 from detector.report.charts import timeline
 from detector.report.view import CheckRow, IncidentPage
 from detector.report.visible import name, sentence
@@ -42,7 +42,7 @@ class Frame:
         as_of: the present.
         version: of the product.
         redact: leave out inputs and reconstructions.
-        sample_rows: how many sample queries to show at most.
+        sample_rows: how many telling queries to show at most.
     """
 
     settings: Settings
@@ -93,6 +93,7 @@ def build(dossier: Dossier, reasons: Sequence[str], events: Sequence[Event], fra
         minor=tuple(one for one in findings if one.is_minor),
         findings_left=0 if len(findings) < tables.MAX_FINDINGS else len(incident.findings) - tables.MAX_FINDINGS,
         queries=queries,
+        live=live.build(dossier, queries.picked),
         members=tables.members(incident, clients),
         members_left=max(0, len(incident.members) - tables.MAX_MEMBERS),
         terms=taxonomy.terms(incident.techniques, incident.atlas),

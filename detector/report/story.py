@@ -36,17 +36,21 @@ def rows_key(place: int) -> str:
     return f"phase-{place + 1}-queries"
 
 
+def title(one: Phase) -> str:
+    """Return what a phase is called, without its target."""
+    return f"Next target: {one.name}" if one.is_next else one.name.capitalize()
+
+
 def _phase(place: int, one: Phase, found: Sequence[Phase], anchors: set[str]) -> StoryPhase:
     chart = None
     if one.confidence is not None:
         chart = distribution.draw(f"phase{place}-dist", one.confidence, attack=True, axis=True)
-    title = f"Next target: {one.name}" if one.is_next else one.name.capitalize()
     count = words.plural(len(one.rows), "query", "queries")
     when = words.span(one.first_ts, one.last_ts)
     return StoryPhase(
         anchor=key(place),
         queries=rows_key(place) if rows_key(place) in anchors else "",
-        name=title,
+        name=title(one),
         target=name(one.target) if one.target is not None else "",
         told=f"{count}, {when}",
         meaning=f"{MEANINGS[one.name][:1].upper()}{MEANINGS[one.name][1:]}.",

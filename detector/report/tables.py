@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from detector.store.evidence import PinnedLine
     from detector.store.incident_bodies import Event
 
-MAX_QUERIES = 200
+MAX_QUERIES = 2_000
+ON_PAPER = 200
 MAX_FINDINGS = 60
 MAX_MEMBERS = 200
 MAX_EVENTS = 200
@@ -98,9 +99,10 @@ def _some(texts: Sequence[str]) -> str:
 
 
 def queries(dossier: Dossier, *, redact: bool, limit: int = MAX_QUERIES) -> QueryTable:
-    """Return sample queries: the reconstructions, and evenly spaced ones."""
+    """Return the telling queries, at most `limit`: the reconstructions, the first of each phase, evenly spaced ones."""
     context = dossier.context
     rows = _sampled(context, limit)
+    printed = set(_sampled(context, ON_PAPER)) if len(rows) > ON_PAPER else set(rows)
     phase = np.full(len(context.queries), -1, dtype=np.int64)
     for i, one in enumerate(dossier.phases):
         phase[one.rows] = i
@@ -114,15 +116,25 @@ def queries(dossier: Dossier, *, redact: bool, limit: int = MAX_QUERIES) -> Quer
         own = int(phase[row])
         anchor = story.rows_key(own) if own >= 0 and own not in begun else ""
         begun.add(own)
-        shown.append(_query(context, int(row), pin, (anchor, story.key(own) if own >= 0 else ""), redact=redact))
-    total = context.query_total
-    told = f"{len(shown):,} of {words.plural(total, 'query', 'queries')}" if len(shown) < total else "All of them"
+        links = (anchor, story.key(own) if own >= 0 else "")
+        shown.append(_query(context, int(row), pin, links, redact=redact, on_paper=row in printed))
     return QueryTable(
         rows=tuple(shown),
-        told=told,
+        picked=tuple(rows),
+        told=_shown_of(len(shown), context.query_total),
+        on_paper=sum(row.on_paper for row in shown),
         with_client=len(context.incident.clients) > 1,
         with_probability=any(row.probability != words.NONE for row in shown),
         with_input=not redact and any(row.input for row in shown),
+    )
+
+
+def _shown_of(shown: int, total: int) -> str:
+    if shown >= total:
+        return "All of them"
+    return (
+        f"{shown:,} of {words.plural(total, 'query', 'queries')}: where the climbs converged, the first of each phase, "
+        "and evenly spaced ones; the rest is in the evidence bundle"
     )
 
 
@@ -139,7 +151,13 @@ def _sampled(context: IncidentContext, limit: int) -> list[int]:
 
 
 def _query(
-    context: IncidentContext, row: int, pin: PinnedLine | None, links: tuple[str, str], *, redact: bool
+    context: IncidentContext,
+    row: int,
+    pin: PinnedLine | None,
+    links: tuple[str, str],
+    *,
+    redact: bool,
+    on_paper: bool,
 ) -> QueryRow:
     queries = context.queries
     file = context.file(int(queries.file_id[row]))
@@ -159,6 +177,7 @@ def _query(
         probability=words.probability(_pursued(context, row)),
         input="" if redact else _input(context, row),
         sha256=(pin.raw_sha256 or "")[:_HASH_SHOWN] if pin is not None else "",
+        on_paper=on_paper,
     )
 
 

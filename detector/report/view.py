@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from detector.report.live import LiveView
     from detector.report.view_beyond import ControlTable, ModelView, PreconditionRow, ResponseView, StoryPhase
 
 Fact = tuple[str, str]
@@ -159,7 +160,10 @@ class FindingView:
 
 @dataclass(frozen=True)
 class QueryRow:
-    """One of the sample queries; `anchor` is set on the first of each phase, `phase` links to the phase."""
+    """One telling query; `anchor` is set on the first of each phase, `phase` links to the phase.
+
+    Where the table is long, paper holds some of its rows: those `on_paper`.
+    """
 
     anchor: str
     phase: str
@@ -172,14 +176,17 @@ class QueryRow:
     probability: str
     input: str
     sha256: str
+    on_paper: bool
 
 
 @dataclass(frozen=True)
 class QueryTable:
-    """The sample queries; a column that would say the same in each row is left out."""
+    """The telling queries shown, and which of those held they are; a column that would say nothing is left out."""
 
     rows: tuple[QueryRow, ...]
+    picked: tuple[int, ...]
     told: str
+    on_paper: int
     with_client: bool
     with_probability: bool
     with_input: bool
@@ -261,6 +268,7 @@ class IncidentPage:
     findings_left: int
     minor: tuple[FindingView, ...]
     queries: QueryTable
+    live: LiveView
     members: tuple[MemberRow, ...]
     members_left: int
     terms: tuple[TermRow, ...]

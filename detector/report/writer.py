@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from detector.store.engine import Store
     from detector.store.incident_bodies import Event
 
-_FEWER_ROWS = 40
+# Rows of the queries' table, where long names make a page with all of them too large.
+_FEWER_ROWS = (600, 200, 40)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,10 +163,12 @@ def _write_incidents(
 
 def _incident_html(dossier: Dossier, frame: Frame, reasons: Sequence[str], events: Sequence[Event]) -> str:
     html = render("incident.html", page=incident_page.build(dossier, reasons, events, frame))
-    if len(html.encode("utf-8", "backslashreplace")) <= MAX_BYTES:
-        return html
-    fewer = replace(frame, sample_rows=_FEWER_ROWS)
-    return render("incident.html", page=incident_page.build(dossier, reasons, events, fewer))
+    for rows in _FEWER_ROWS:
+        if len(html.encode("utf-8", "backslashreplace")) <= MAX_BYTES:
+            break
+        fewer = replace(frame, sample_rows=rows)
+        html = render("incident.html", page=incident_page.build(dossier, reasons, events, fewer))
+    return html
 
 
 def _write_night_page(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,15 @@ import pytest
 # The attacked site is made once for the tests of evidence, report and browser alike.
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 
-from evidence_making import AttackedSite, attacked_site
+from evidence_making import AS_OF, NIGHT, AttackedSite, attacked_site
+from watching import ARGUMENTS, Watched
+
+from detector.report.writer import write_night
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +34,30 @@ def site(recorded_site: AttackedSite, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(copy.folder)
     yield copy
     copy.store.close()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    page = Watched(browser, viewport={"width": 1280, "height": 900})
+    yield page
+    page.page.close()
+
+
+@pytest.fixture(scope="session")
+def climb(recorded_site: AttackedSite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the recorded attack's reports."""
+    site = recorded_site.copy(tmp_path_factory.mktemp("climb"))
+    with contextlib.chdir(site.folder):
+        write_night(site.store, site.settings, out=site.folder / "out", nights=[("digits", NIGHT)], as_of=AS_OF)
+    site.store.close()
+    return site.folder / "out"

@@ -94,7 +94,7 @@ def test_the_model_file_is_shown_whatever_it_calls_itself(site: AttackedSite) ->
     path.write_bytes(len(content).to_bytes(8, "little") + content)
     told = site.settings.models[MODEL].model_copy(update={"weights": path})
     page = _written(site, site.settings.model_copy(update={"models": {MODEL: told}}))
-    assert "script" not in page.tags
+    assert len(page.scripts) == 2
     assert "5 more layers are in the evidence bundle" in page.text
     assert f"{6 * (beyond.MAX_LAYERS + 5):,}" in page.text
     assert "⟨U+202E⟩" in page.text

@@ -101,6 +101,10 @@ def test_a_page_too_large_to_open_is_written_with_fewer_rows(
     monkeypatch.setattr(writer, "MAX_BYTES", full - 1)
     _write(site)
     assert place.stat().st_size < full
+    assert "200 of 260 queries: where the climbs converged" in place.read_text()
+    monkeypatch.setattr(writer, "MAX_BYTES", 1)
+    monkeypatch.setattr(files, "MAX_BYTES", 2_000_000)
+    _write(site)
     assert "40 of 260 queries" in place.read_text()
 
 

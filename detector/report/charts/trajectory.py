@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,12 @@ from detector.report import words
 from detector.report.charts.svg import PLOT_WIDTH, chart, dots, element, label, line, percent, plot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from markupsafe import Markup
     from numpy.typing import NDArray
 
-    from detector.evidence.context import Pursuit
-
-    Scale = Callable[[float], float]
+    from detector.evidence.context import Pursuit, Stretch
 
 _HEIGHT = 270
 _TOP = 24
@@ -30,10 +29,32 @@ _TICKS = (0.00001, 0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99
 _MOST_TICKS = 6
 
 
+@dataclass(frozen=True)
+class Axis:
+    """The scale of probabilities: even, or in log-odds where the ends are crowded.
+
+    Attributes:
+        odds: whether it is in log-odds.
+        low, high: what lies at the bottom and at the top, in that unit.
+        ticks: probabilities to name.
+    """
+
+    odds: bool
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def part(self, probability: float) -> float:
+        """Return how far up a probability lies: 0 is the bottom, 1 the top."""
+        value = _odds(probability) if self.odds else probability
+        return (value - self.low) / (self.high - self.low)
+
+
 def draw(key: str, pursuit: Pursuit) -> Markup:
     """Return the climb towards one class."""
     known = np.flatnonzero(np.isfinite(pursuit.probability))
-    scale, ticks = _axis(pursuit.probability[known])
+    own = axis(pursuit.probability[known])
+    scale, ticks = own.part, own.ticks
     shown = _thinned(known, pursuit)
     count = len(pursuit.rows)
     across = PLOT_WIDTH / max(1, count - 1)
@@ -49,20 +70,25 @@ def draw(key: str, pursuit: Pursuit) -> Markup:
         element("path", class_="axis", d=f"M0 {_PLOT}H{PLOT_WIDTH}"),
     ]
     # Left of the plot: its figure keeps a margin free for them.
-    labels = [label(_spelled(tick), "-8", _TOP + _down(scale(tick)) + 4, anchor="end") for tick in ticks]
+    labels = [label(spelled(tick), "-8", _TOP + _down(scale(tick)) + 4, anchor="end") for tick in ticks]
     content = [plot(_TOP, _PLOT, drawing), *labels, *_phase_names(pursuit), *_places(count)]
     return chart(key, f"Probability of class {pursuit.target}", _description(pursuit), _HEIGHT, content)
 
 
-def _axis(values: NDArray[np.float64]) -> tuple[Scale, list[float]]:
-    """Return the scale and its ticks: even in probability, or in log-odds where the ends are crowded."""
+def axis(values: NDArray[np.float64]) -> Axis:
+    """Return the scale for these probabilities, all of them finite."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     if low >= 0.02 and high <= 0.98:
-        return (lambda value: value), [0.0, 0.25, 0.5, 0.75, 1.0]
+        return Axis(odds=False, low=0.0, high=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0))
     bottom, top = _odds(low) - 0.4, _odds(high) + 0.4
     ticks = [tick for tick in _TICKS if bottom <= _odds(tick) <= top]
     step = -(-len(ticks) // _MOST_TICKS) if ticks else 1
-    return (lambda value: (_odds(value) - bottom) / (top - bottom)), ticks[::step]
+    return Axis(odds=True, low=bottom, high=top, ticks=tuple(ticks[::step]))
+
+
+def climbing(pursuit: Pursuit) -> list[Stretch]:
+    """Return the stretches that the chart sets off."""
+    return [one for one in pursuit.stretches if one.name == CLIMB]
 
 
 def _odds(probability: float) -> float:
@@ -95,13 +121,13 @@ def _thinned(known: NDArray[np.int64], pursuit: Pursuit) -> list[int]:
 
 def _phases(pursuit: Pursuit) -> Iterable[Markup]:
     count = len(pursuit.rows)
-    for stretch in pursuit.stretches:
-        if stretch.name == CLIMB:
-            first, width = PLOT_WIDTH * stretch.first / count, PLOT_WIDTH * (stretch.end - stretch.first) / count
-            yield element("rect", class_="phase", x=first, y=0, width=width, height=_PLOT)
+    for stretch in climbing(pursuit):
+        first, width = PLOT_WIDTH * stretch.first / count, PLOT_WIDTH * (stretch.end - stretch.first) / count
+        yield element("rect", class_="phase", x=first, y=0, width=width, height=_PLOT)
 
 
-def _spelled(tick: float) -> str:
+def spelled(tick: float) -> str:
+    """Return the name of a tick."""
     return f"{tick:.6f}".rstrip("0").rstrip(".")
 
 
