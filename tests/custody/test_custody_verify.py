@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,15 +62,25 @@ def test_every_changed_byte_is_found(key: SigningKey, flip: int, *, signed: bool
 
 
 def test_changed_bytes_of_a_whole_bundle_are_found(real: Bundled) -> None:
-    data = bytearray(real.data)
+    data, spoil = bytearray(real.data), random.Random(20261122)  # noqa: S311 - which bytes are spoiled
     assert check(bytes(data), real.public).problems == ()
     missed = []
-    for place in range(0, len(data), len(data) // 150):
-        data[place] ^= 0x10
+    for place in spoil.sample(range(len(data)), 150):
+        old = data[place]
+        data[place] ^= spoil.randrange(1, 256)
         if check(bytes(data)).valid:
             missed.append(place)
-        data[place] ^= 0x10
+        data[place] = old
     assert missed == []
+
+
+def test_a_whole_bundle_that_was_cut_or_made_longer_is_found(real: Bundled) -> None:
+    data, spoil = real.data, random.Random(20261122)  # noqa: S311 - where it is cut
+    places = [1, 2, 21, 22, 23, *(spoil.randrange(1, len(data)) for _ in range(20))]
+    changed = [data[:-place] for place in places] + [data[place:] for place in places[:5]]
+    changed += [data + spoil.randbytes(spoil.randrange(1, 60)) for _ in range(20)]
+    changed += [data[:place] + spoil.randbytes(1) + data[place:] for place in places]
+    assert [len(one) for one in changed if check(one).valid] == []
 
 
 @given(st.data())
