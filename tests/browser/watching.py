@@ -1,0 +1,49 @@
+"""A browser page that notes everything that it should not do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evidence_making import NIGHT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+CLIMB = f"{NIGHT}/INC-0a1b2c3d4e5f.html"
+
+
+class Watched:
+    """A browser page, and everything that it should not do."""
+
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        self.page: Page = browser.new_page(**options)
+        self.seen: list[str] = []
+        self.page.on("console", lambda message: self.seen.append(f"console: {message.text}"))
+        self.page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
+        self.page.on("dialog", self._asked_something)
+        self.page.on("popup", lambda popup: self.seen.append(f"popup: {popup.url}"))
+        self.page.on("download", lambda download: self.seen.append(f"download: {download.url}"))
+        self.page.on("request", self._asked)
+
+    def _asked_something(self, dialog: Any) -> None:
+        self.seen.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            self.seen.append(f"request: {request.url}")
+
+    def open(self, path: Path) -> Page:
+        self.page.goto(path.as_uri())
+        return self.page
