@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.detect.learned.kernels import leaves
 from detector.errors import RuleError
 from detector.features.npz import read_npz
 
@@ -33,7 +34,7 @@ class Forest:
         cut: float32 (N,), goes left where the value is at most this.
         left, right: int32 (N,), next nodes.
         null_left: bool (N,), where a null goes.
-        shares: float32 (N, C), shares of the classes among the training windows that pass the node.
+        counts: uint8 (N, C), of the training windows that pass the node, in 255 steps.
     """
 
     features: tuple[str, ...]
@@ -44,19 +45,21 @@ class Forest:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     null_left: NDArray[np.bool_]
-    shares: NDArray[np.float32]
+    counts: NDArray[np.uint8]
 
     def resembles(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return what rows (n, F) resemble: mean shares of the classes over the trees, (n, C), summing to 1."""
-        at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
-        values = np.asarray(rows, dtype=np.float32)
-        entity = np.arange(len(rows))[:, None]
-        while (inner := self.feature[at] >= 0).any():
-            at = np.where(inner, self._step(values, entity, at), at)
+        values = np.ascontiguousarray(rows, dtype=np.float32)
+        at = leaves(values, self.roots, self.feature, self.cut, self.left, self.right, self.null_left)
         total = np.zeros((len(rows), len(self.classes)))
         for tree in range(at.shape[1]):
-            total += self.shares[at[:, tree]]
+            total += self.shares(at[:, tree])
         return total / max(len(self.roots), 1)
+
+    def shares(self, nodes: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the shares of the classes among the training windows that pass each of `nodes` (n,): (n, C)."""
+        counts = self.counts[nodes].astype(np.float32)
+        return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
     def reasons(self, rows: NDArray[np.floating], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return how much each feature moved rows (n, F) towards the wanted classes (C,): float64 (n, F).
@@ -64,7 +67,7 @@ class Forest:
         Along each tree's path the change of the wanted share is credited to the feature looked at (Saabas 2014); the
         sum over features and the share at the roots is what `resembles` says.
         """
-        towards = self.shares @ wanted.astype(np.float32)
+        towards = self.shares(np.arange(len(self.counts), dtype=np.int32)) @ wanted.astype(np.float32)
         credit = np.zeros((len(rows), len(self.features)))
         at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
         values = np.asarray(rows, dtype=np.float32)
@@ -103,10 +106,8 @@ def parsed(blob: bytes) -> Forest:
         ValueError: the bytes are damaged.
         KeyError: they hold something else.
     """
-    roots, feature, cut, left, right, null_left, steps, told = read_npz(blob, *_ARRAYS)
+    roots, feature, cut, left, right, null_left, counts, told = read_npz(blob, *_ARRAYS)
     names = json.loads(told.tobytes())
-    shares = steps.astype(np.float32)
-    shares /= shares.sum(axis=1, keepdims=True)
     return Forest(
-        tuple(names["features"]), tuple(names["classes"]), roots, feature, cut, left, right, null_left, shares
+        tuple(names["features"]), tuple(names["classes"]), roots, feature, cut, left, right, null_left, counts
     )

@@ -87,4 +87,5 @@ def _photographed_again(rows: FloatArray, rng: np.random.Generator) -> FloatArra
     """The same surfaces in another light: brighter or darker, of more or less contrast, with the sensor's noise."""
     middle = rows.mean(axis=1, keepdims=True)
     contrast, light = 1 + 0.1 * rng.standard_normal((2, len(rows), 1))
-    return np.clip(light * (middle + contrast * (rows - middle)) + 0.01 * rng.standard_normal(rows.shape), 0.0, 1.0)
+    seen = light * (middle + contrast * (rows - middle)) + 0.01 * rng.standard_normal(rows.shape)
+    return np.asarray(np.clip(seen, 0.0, 1.0))
