@@ -30,6 +30,8 @@ angle brackets. Nothing is lost by that, and the Parquet files hold the texts as
 To check this file:      detector verify THIS.zip --key PUBLIC.pub
 Without that program:    compare the SHA-256 of each member with MANIFEST.json, then
                          openssl pkeyutl -verify -pubin -inkey PUBLIC.pub -rawin -in MANIFEST.json -sigfile MANIFEST.sig
+Where THIS.zip.tsr lies beside it, an RFC 3161 authority has told when this file was there:
+                         openssl ts -verify -data THIS.zip -in THIS.zip.tsr -CAfile ROOTS.pem
 
 Reconstructions and inputs can be personal data: keep this file as you would keep the training data.
 """
