@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -149,11 +150,19 @@ def put(bundle: Path, pieces: Sequence[bytes], stamper: Stamper | None, write: C
     data = b"".join(pieces) if stamper is not None or token.exists() else b""
     try:
         kept = token.exists() and _kept(bundle, data)
+        old = _read(token) if token.exists() and not kept else None
         if not kept:
             token.unlink(missing_ok=True)
     except OSError as error:
         raise CustodyError(f"the old time stamp cannot be replaced: {error.strerror}", file=token) from error
-    write()
+    try:
+        write()
+    except CustodyError:
+        if old is not None and bundle.exists():
+            # The old bundle is still there, and so is what was said of it.
+            with suppress(OSError):
+                write_whole(token, [old])
+        raise
     if stamper is not None and kept:
         stamper.recheck(bundle)
     elif stamper is not None:

@@ -107,7 +107,10 @@ def read_roots(path: Path) -> Roots:
     except OSError as error:
         raise ConfigError(f"the roots cannot be read: {error.strerror}", file=path) from error
     try:
-        return Roots(path, tuple(load_pem_x509_certificates(text)))
+        with warnings.catch_warnings():
+            # Lists of roots hold odd ones, and nobody can mend them here.
+            warnings.simplefilter("ignore")
+            return Roots(path, tuple(load_pem_x509_certificates(text)))
     except ValueError as error:
         raise ConfigError("holds no certificates that can be read", file=path, expected=_ROOTS_EXPECTED) from error
 

@@ -55,6 +55,11 @@ def server(tsa: Authority) -> Iterator[Server]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     return tmp_path / "out" / "INC-1.zip"
@@ -235,6 +240,19 @@ def test_a_token_that_cannot_be_written_is_told(bundle: Path, server: Server, mo
     assert "cannot be written: No space left on device" in by.warnings[0]
 
 
+def test_a_bundle_that_cannot_be_replaced_keeps_its_time_stamp(bundle: Path, server: Server, tsa: Authority) -> None:
+    token = store(bundle, stamped_by(server, tsa.roots))
+    first = token.read_bytes()
+
+    def full() -> None:
+        raise CustodyError("no room")
+
+    with pytest.raises(CustodyError, match="no room"):
+        put(bundle, [OTHER], stamped_by(server, tsa.roots), full)
+    assert token.read_bytes() == first
+    assert verify(bundle, roots=read_roots(tsa.roots), stamped=True).valid
+
+
 def test_a_folder_in_the_place_of_a_token_is_told(bundle: Path, server: Server) -> None:
     (token_path(bundle) / "x").mkdir(parents=True)
     with pytest.raises(CustodyError, match="cannot be replaced"):
@@ -370,7 +388,7 @@ def test_roots_that_cannot_be_read_are_told_at_once(tmp_path: Path, bundle: Path
         failed = run(bundle, "--tsa-roots", tmp_path / name)
         assert isinstance(failed.exception, ConfigError)
         with pytest.raises(ConfigError, match=why):
-            stamper(CustodySettings(timestamp_url="https://tsa.example", timestamp_roots=tmp_path / name))  # type: ignore[arg-type]
+            stamper(CustodySettings(timestamp_url="https://tsa.example", timestamp_roots=tmp_path / name))
 
 
 def test_without_the_library_the_error_says_what_to_install(
@@ -379,7 +397,7 @@ def test_without_the_library_the_error_says_what_to_install(
     first = store(bundle, stamped_by(server, tsa.roots)).read_bytes()
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
     with pytest.raises(ConfigError, match=r"inversion-detector\[timestamp\]"):
-        stamper(CustodySettings(timestamp_url="https://tsa.example"))  # type: ignore[arg-type]
+        stamper(CustodySettings(timestamp_url="https://tsa.example"))
     loose = run(bundle)
     assert (loose.exit_code, "NOT CHECKED: time stamps need the package rfc3161-client" in loose.stdout) == (0, True)
     assert isinstance(run(bundle, "--tsa-roots", tsa.roots).exception, ConfigError)
