@@ -15,6 +15,7 @@ import datetime as dt
 import io
 import json
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,15 @@ if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier
 
 FILE = Path(__file__).parent.parent / "detector" / "detect" / "learned" / "forest.npz"
-PLAN = tuple(
-    (scenario, model, seed)
-    for scenario, seeds in (("laboratory", (11, 12, 13)), ("evasions", (31,)), ("campaigns", (31,)))
-    for seed in seeds
-    for model in ("clinic", "digits", "numerals", "risk", "topics", "biopsy", "risk_forest")
+_NAMED = ("clinic", "digits", "numerals", "risk", "topics", "biopsy", "risk_forest")
+# Scenario, models, seeds, clients of each kind: a few clients on many models teach more than many on a few.
+PLAN = (
+    ("laboratory", _NAMED, (11, 12), 3),
+    ("laboratory", ("surfaces", "trades", "vintage"), (41,), 3),
+    ("laboratory", ("invented",), tuple(range(101, 113)), 2),
+    ("laboratory", ("invented_records",), tuple(range(101, 111)), 2),
+    ("evasions", _NAMED, (31,), 3),
+    ("campaigns", _NAMED, (31,), 3),
 )
 CLEAN_NIGHTS = 3
 TREES = 96
@@ -95,11 +100,11 @@ def main() -> None:
 
 
 def _simulate(lab: Path) -> None:
-    for scenario, model, seed in PLAN:
-        folder = lab / f"{scenario}_{model}_{seed}"
-        if not (folder / "labels.csv").is_file():
-            clients = 4 if scenario == "laboratory" else 3
-            simulate(folder, scenario=scenario, seed=seed, selection=Selection(models=(model,), clients=clients))
+    for scenario, models, seeds, clients in PLAN:
+        for seed, model in product(seeds, models):
+            folder = lab / f"{scenario}_{model}_{seed}"
+            if not (folder / "labels.csv").is_file():
+                simulate(folder, scenario=scenario, seed=seed, selection=Selection(models=(model,), clients=clients))
 
 
 def _windows(folder: Path) -> pd.DataFrame:

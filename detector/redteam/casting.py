@@ -37,7 +37,7 @@ from detector.redteam.attacks.spsa import SpsaInversion
 from detector.redteam.attacks.square_attack import SquareEvasion
 from detector.redteam.attacks.token_substitution import TokenSubstitution
 from detector.redteam.forms import RecordForm, TextForm
-from detector.redteam.models import CLINIC_SENSITIVE, RISK_SENSITIVE
+from detector.redteam.models import CLINIC_SENSITIVE, INVENTED_SENSITIVE, RISK_SENSITIVE
 from detector.redteam.randomness import stream
 from detector.redteam.sessions import attribute_quarry, membership_quarry
 
@@ -61,7 +61,7 @@ _COLUMNS: frozenset[Kind] = _NUMBERS | {"record"}
 _RECORDS: frozenset[Kind] = frozenset({"record"})
 _TEXTS: frozenset[Kind] = frozenset({"text"})
 _ALL: frozenset[Kind] = _COLUMNS | {"text"}
-_SENSITIVE = frozenset({CLINIC_SENSITIVE, RISK_SENSITIVE})
+_SENSITIVE = frozenset({CLINIC_SENSITIVE, INVENTED_SENSITIVE, RISK_SENSITIVE})
 # Noise is at the goal where the model is so sure of so large a share of it.
 _SURE = 0.9
 _OFTEN = 0.25

@@ -42,6 +42,8 @@ FIT = {
     "numerals_regular": (0.85, 0.96, 0.02),
     "biopsy": (0.9, 0.99, 0.01),
     "clinic": (0.65, 0.9, 0.1),
+    "invented": (0.5, 1.0, -0.05),
+    "invented_records": (0.3, 1.0, -0.05),
     "risk": (0.5, 0.75, 0.05),
     "risk_forest": (0.5, 0.75, 0.1),
     "risk_overfit": (0.5, 0.7, 0.3),
@@ -66,6 +68,14 @@ def test_models_fit_as_well_as_their_data_allow(name: str) -> None:
     members = model(name).accuracy(model(name).train)
     assert least < held_out < most
     assert members - held_out > gap
+
+
+@pytest.mark.parametrize("name", ["invented", "invented_records"])
+def test_every_seed_invents_another_model(name: str) -> None:
+    shapes = {(len(one.form.low), len(one.classes)) for one in (build(name, seed) for seed in range(101, 107))}
+    assert len(shapes) >= 4
+    again = build(name, 101)
+    np.testing.assert_array_equal(build(name, 101).train.rows, again.train.rows)
 
 
 @pytest.mark.parametrize("name", NAMES)

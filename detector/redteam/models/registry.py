@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from detector.redteam.models import biopsy, clinic, digits, numerals, risk, surfaces, topics, vintage
+from detector.redteam.models import biopsy, clinic, digits, invented, numerals, risk, surfaces, topics, vintage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +20,8 @@ MODELS: Mapping[str, Callable[[int], TargetModel]] = {
     "numerals_regular": numerals.build_regular,
     "biopsy": biopsy.build,
     "clinic": clinic.build,
+    "invented": invented.build,
+    "invented_records": invented.build_records,
     "risk": risk.build,
     "risk_forest": risk.build_forest,
     "risk_overfit": risk.build_overfit,
