@@ -23,12 +23,13 @@ import numpy as np
 import pandas as pd
 
 from detector.config import Settings
-from detector.detect.learned.judging import FEWEST_QUERIES, SUSPICIOUS
+from detector.detect.learned.judging import AMBIGUOUS, FEWEST_QUERIES, SUSPICIOUS
 from detector.detect.learned.words import BENIGN, technique_of
 from detector.features.registry import BY_NAME, NAMES
 from detector.features.scan import NightBounds, measure
 from detector.ingest.options import IngestOptions
 from detector.ingest.pipeline import ingest
+from detector.model import Technique
 from detector.redteam.scenarios import Selection
 from detector.redteam.simulation import simulate
 from detector.store import scanning
@@ -55,6 +56,10 @@ CLEAN_NIGHTS = 3
 TREES = 96
 SMALLEST_LEAF = 3
 SEED = 20_240_229
+_INVENTED = "invented"
+# What a model that is left out would lend to these, which answer for the same records.
+_SAME_DATA = {"risk_forest": "risk", "numerals": "digits"}
+_FOLDS = 8
 # Volume, pace and hours can be chosen, comparisons with other clients moved, and what a site gives may be missing.
 _FAMILIES_LEFT_OUT = frozenset({"rhythm", "reference contact", "data quality"})
 _LEFT_OUT = frozenset(
@@ -132,6 +137,9 @@ def _windows(folder: Path) -> pd.DataFrame:
     joined = joined[~joined["is_attack"] | during]
     joined.loc[joined["is_attack"], "kind"] = joined["family"]
     joined = joined[~joined["kind"].isin(_NOTHING_TO_SEE)]
+    # Every seed invents another model under the same name.
+    if joined["model"].iloc[0].startswith(_INVENTED):
+        joined["model"] = folder.name
     return joined[["model", "kind", "is_attack", *READ]]
 
 
@@ -219,7 +227,8 @@ def _left_out(table: pd.DataFrame, what: str) -> None:
         attack = np.array([one is not None for one in techniques])
         found[fold] = shares[:, attack].sum(axis=1)
         named[fold.to_numpy()] = [str(techniques[i]) for i in np.where(attack, shares, -1.0).argmax(axis=1)]
-    told = table.assign(share=found, named=named, over=found >= SUSPICIOUS)
+    bars = np.array([AMBIGUOUS.get(Technique(name), SUSPICIOUS) if name else SUSPICIOUS for name in named])
+    told = table.assign(share=found, named=named, over=found >= bars)
     attacks = told[told["is_attack"]]
     right = attacks["named"] == attacks["kind"].map(lambda kind: str(technique_of(kind)))
     print(
@@ -229,12 +238,12 @@ def _left_out(table: pd.DataFrame, what: str) -> None:
 
 
 def _folds(table: pd.DataFrame, what: str) -> list[pd.Series]:
-    if what == "model":
-        return [table["model"] == name for name in sorted(table["model"].unique())]
-    kinds = sorted(set(table["kind"]) - {BENIGN + "ordinary"})
-    place = {kind: position % 8 for position, kind in enumerate(np.random.default_rng(SEED).permutation(kinds))}
-    number = table["kind"].map(place).fillna(pd.Series(np.arange(len(table)) % 8, index=table.index))
-    return [number == fold for fold in range(8)]
+    """Return an eighth of the families and workloads, or of the models, at a time; customers stay with their models."""
+    names = table["model"].replace(_SAME_DATA) if what == "model" else table["kind"]
+    kinds = sorted(set(names) - {BENIGN + "ordinary"})
+    place = {kind: position % _FOLDS for position, kind in enumerate(np.random.default_rng(SEED).permutation(kinds))}
+    number = names.map(place).fillna(pd.Series(np.arange(len(table)) % _FOLDS, index=table.index))
+    return [number == fold for fold in range(_FOLDS)]
 
 
 if __name__ == "__main__":

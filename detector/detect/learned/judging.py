@@ -44,7 +44,7 @@ FEWEST_QUERIES = 60
 SUSPICIOUS = 0.5
 SURE = 0.8
 # What these two do, studies of a model do as well: uniform designs, and one field changed in record after record.
-_AMBIGUOUS = {Technique.EXTRACTION: 0.65, Technique.ATTRIBUTE: 0.65}
+AMBIGUOUS = {Technique.EXTRACTION: 0.65, Technique.ATTRIBUTE: 0.65}
 # No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
 _HIGHEST_BAR = 0.7
 _BENIGN_QUANTILE = 0.995
@@ -164,7 +164,7 @@ def _resemblance(
     technique = max(by_technique, key=lambda t: by_technique[t])
     places = classes.techniques[technique]
     workload = int(classes.workloads[shares[classes.workloads].argmax()])
-    bar, p = _AMBIGUOUS.get(technique, SUSPICIOUS), None
+    bar, p = AMBIGUOUS.get(technique, SUSPICIOUS), None
     if benign is not None and len(benign):
         bar = float(np.clip(np.quantile(benign, _BENIGN_QUANTILE), bar, max(bar, _HIGHEST_BAR)))
         p = float(1 + (benign >= attack).sum()) / (len(benign) + 1)
