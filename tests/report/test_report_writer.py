@@ -133,7 +133,11 @@ def test_the_command_writes_and_tells(site: AttackedSite) -> None:
     database = ["--db", site.store.url, "--as-of", AS_OF.isoformat()]
     run = CliRunner().invoke(report, ["--out", "out", "--json", *database], catch_exceptions=False)
     place = f"{NIGHT}/{site.incident.id}.html"
-    assert json.loads(run.stdout) == {"index": "out/index.html", "reports": {site.incident.id: place}}
+    assert json.loads(run.stdout) == {
+        "index": "out/index.html",
+        "reports": {site.incident.id: place},
+        "warnings": [],
+    }
     again = CliRunner().invoke(report, [site.incident.id[:8], "--out", "out", *database], catch_exceptions=False)
     assert again.stdout == "1 incident reports, 1 nights: out/index.html\n"
     silent = CliRunner().invoke(report, ["--night", str(NIGHT), "--out", "out", "--quiet", *database])
