@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# The attacked site is made once for the tests of evidence, report and browser alike.
+# The attacked site and the hostile strings are shared with the tests of evidence and report.
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
 from evidence_making import AS_OF, NIGHT, AttackedSite, attacked_site
 from watching import ARGUMENTS, Watched

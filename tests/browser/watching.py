@@ -29,6 +29,7 @@ class Watched:
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.page: Page = browser.new_page(**options)
         self.seen: list[str] = []
+        self.asked: list[str] = []
         self.page.on("console", lambda message: self.seen.append(f"console: {message.text}"))
         self.page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
         self.page.on("dialog", self._asked_something)
@@ -41,6 +42,7 @@ class Watched:
         dialog.dismiss()
 
     def _asked(self, request: Any) -> None:
+        self.asked.append(request.url)
         if not request.url.startswith(("file:", "data:")):
             self.seen.append(f"request: {request.url}")
 

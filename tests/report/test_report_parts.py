@@ -26,6 +26,16 @@ def test_what_cannot_be_seen_is_spelled_out(character: str) -> None:
     assert len(shown) > 2
 
 
+def test_a_pile_of_marks_is_spelled_out_from_the_fourth_on() -> None:
+    pile = "\u0301" * 50
+    shown = visible(f"o{pile}k")
+    assert shown.startswith("o\u0301\u0301\u0301⟨U+0301⟩")
+    assert shown.count("\u0301") == 3
+    assert shown.endswith("k")
+    for text in ("Ve\u0302\u0301n", "\u0e19\u0e49\u0e33", "\u05e9\u05c1\u05bc\u05b8"):
+        assert visible(text) == text
+
+
 def test_ordinary_text_stays_as_it_is() -> None:
     text = "naïve Kundin 客户 عميل 🦉 {{ 7*7 }}"
     assert visible(text) == text
