@@ -17,6 +17,8 @@ from detector.report.visible import name, sentence
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from detector.config import ClientSettings
     from detector.evidence.checklist import Dossier
     from detector.evidence.context import IncidentContext
@@ -101,8 +103,9 @@ def _some(texts: Sequence[str]) -> str:
 def queries(dossier: Dossier, *, redact: bool, limit: int = MAX_QUERIES) -> QueryTable:
     """Return the telling queries, at most `limit`: the reconstructions, the first of each phase, evenly spaced ones."""
     context = dossier.context
-    rows = _sampled(context, limit)
-    printed = set(_sampled(context, ON_PAPER)) if len(rows) > ON_PAPER else set(rows)
+    first = _first(context)
+    rows = _sampled(np.arange(len(context.queries)), first, limit)
+    printed = set(_sampled(np.array(rows, dtype=np.int64), first, ON_PAPER))
     phase = np.full(len(context.queries), -1, dtype=np.int64)
     for i, one in enumerate(dossier.phases):
         phase[one.rows] = i
@@ -138,14 +141,19 @@ def _shown_of(shown: int, total: int) -> str:
     )
 
 
-def _sampled(context: IncidentContext, limit: int) -> list[int]:
-    count = len(context.queries)
+def _first(context: IncidentContext) -> NDArray[np.int64]:
+    """Return the queries that are shown before all others: where climbs converged, and the first of each phase."""
     best = [row for pursuit in context.pursuits for row in pursuit.best[:1]]
     best += [int(phase.rows[0]) for phase in context.phases]
-    if count <= limit:
-        return list(range(count))
-    chosen = np.unique(np.array(best, dtype=np.int64))[:limit]
-    others = np.setdiff1d(np.arange(count), chosen)
+    return np.unique(np.array(best, dtype=np.int64))
+
+
+def _sampled(rows: NDArray[np.int64], first: NDArray[np.int64], limit: int) -> list[int]:
+    """Return at most `limit` of ascending `rows`: `first`, and evenly spaced ones."""
+    if len(rows) <= limit:
+        return [int(row) for row in rows]
+    chosen = first[:limit]
+    others = np.setdiff1d(rows, chosen)
     even = others[np.linspace(0, len(others) - 1, limit - len(chosen)).astype(np.int64)]
     return [int(row) for row in np.union1d(even, chosen)]
 

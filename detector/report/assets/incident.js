@@ -59,7 +59,7 @@
         shown += kept;
       });
       // On paper a long table is cut short, unless somebody has chosen what to see.
-      rows[0].closest("table").classList.toggle("narrowed", shown < rows.length);
+      rows[0].closest("section").classList.toggle("narrowed", shown < rows.length);
       const where = span ? `, ${span.told}` : "";
       count.textContent = `${counted(shown)} of ${counted(rows.length)} queries${where}`;
     }
