@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detector.config import ModelSettings
-from detector.evidence import bystanders, canaries, columns, crowd, nearness, phases, portraits, pursuit
+from detector.evidence import bystanders, canaries, columns, convergence, crowd, nearness, phases, portraits, pursuit
 from detector.evidence.clock import night_bounds
 from detector.evidence.context import RECONSTRUCTING, IncidentContext, Inputs, Queries, Timeline, Trace
 from detector.evidence.outline import read_outlines
@@ -83,7 +83,7 @@ class Gathering:
         if RECONSTRUCTING.intersection(incident.techniques):
             found = pursuit.find(queries, _rows_of_targets(covered, chosen))
         inputs = self._inputs(queries, found)
-        found = tuple(pursuit.with_best(one, queries, inputs) for one in found)
+        found = tuple(convergence.settled(one, queries, inputs) for one in found)
         trace = self._trace(incident, np.flatnonzero(covered.telling), chosen)
         near = trace.near[trace.held] if trace is not None else np.empty(0, dtype=np.float32)
         found = tuple(phases.refine(one, queries, near) for one in found)

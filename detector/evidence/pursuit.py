@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from detector.evidence.context import Inputs, Queries
+    from detector.evidence.context import Queries
 
 MAX_PURSUITS = 6
 BEST_KEPT = 4
@@ -115,30 +115,16 @@ def _gain(queries: Queries, name: str) -> float:
     return float(np.mean(queries.label[-quarter:] == name) - np.mean(queries.label[:quarter] == name))
 
 
-def with_best(pursuit: Pursuit, queries: Queries, inputs: Inputs) -> Pursuit:
-    """Return the pursuit with `best` held to queries that others were sent around.
-
-    A client's ordinary queries can lie within the stretch, and be answered with certainty too.
-    """
-    candidates = best_candidates(pursuit, queries)
-    vectors = [(row, inputs.vector(row)) for row in candidates]
-    held = [(row, vector) for row, vector in vectors if vector is not None]
-    if len(held) < BEST_KEPT:
-        return replace(pursuit, best=tuple(candidates[:BEST_KEPT]))
-    rows = [row for row, _ in held]
-    points = np.stack([vector for _, vector in held]).astype(np.float64)
-    squares = (points**2).sum(axis=1)
-    distance = np.sqrt(np.maximum(squares[:, None] + squares[None, :] - 2 * points @ points.T, 0))
-    # With company: an attack sends several queries around each point that it reaches, an ordinary record stands alone.
-    company = np.partition(distance, BEST_KEPT - 1, axis=1)[:, BEST_KEPT - 1]
-    near = company <= max(5 * float(np.median(company)), 0.05 * float(np.median(distance)))
-    return replace(pursuit, best=tuple([row for row, kept in zip(rows, near, strict=True) if kept][:BEST_KEPT]))
+def tops(pursuit: Pursuit) -> NDArray[np.int64]:
+    """Return the places of the pursuit's best answers, ascending: rounded scores are often equal."""
+    return np.flatnonzero(pursuit.probability == pursuit.final)
 
 
 def best_candidates(pursuit: Pursuit, queries: Queries) -> list[int]:
-    """Return the queries of highest probability late in the climb, the best first, the later of equals first.
+    """Return the queries of highest probability late in the climb, the best first, of equals the first first.
 
-    Without scores these are the last queries that were answered with the class.
+    Of more equal ones than are wanted, the first and the last. Without scores these are the last queries that were
+    answered with the class.
     """
     if not pursuit.scored:
         return [int(row) for row in pursuit.rows[::-1] if queries.label[row] == pursuit.target][:_CANDIDATES]
@@ -147,8 +133,11 @@ def best_candidates(pursuit: Pursuit, queries: Queries) -> list[int]:
     place = np.arange(late, len(pursuit.rows))
     value = pursuit.probability[late:]
     place, value = place[np.isfinite(value)], value[np.isfinite(value)]
-    order = np.lexsort((-place, -value))[:_CANDIDATES]
-    return [int(row) for row in pursuit.rows[place[order]]]
+    order = place[np.lexsort((place, -value))]
+    equal = int((value == pursuit.final).sum())
+    if equal > _CANDIDATES:
+        order = np.concatenate([order[: _CANDIDATES // 2], order[equal - _CANDIDATES // 2 : equal]])
+    return [int(row) for row in pursuit.rows[order[:_CANDIDATES]]]
 
 
 def milestones(pursuit: Pursuit) -> list[int]:
@@ -182,29 +171,56 @@ def _apart(queries: Queries, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]
 
 
 def _told(queries: Queries, target: str, rows: NDArray[np.int64], rule: str) -> tuple[str, str]:
-    """Return the class that these queries went after: the one named, unless the answers speak clearly for another."""
+    """Return the class that these queries went after: the one named, unless the answers speak clearly for another.
+
+    A search that begins anew over and over breaks off where it may: what a class gained from first to last says little
+    then, and what was reached, and answered most, says more.
+    """
     part = queries.take(rows)
     rising, gained = rising_class(part), _gain(part, target)
-    if rising is not None and rising != target and _gain(part, rising) > gained + _CLEARLY_MORE:
-        return rising, _BY_RISE
     known, counts = np.unique(part.label[len(part) // 2 :].astype(str), return_counts=True)
-    share = dict(zip(known, counts / max(1, int(counts.sum())), strict=True))
-    if gained <= _CLEAR_RISE and share.get(target, 0.0) < _HARDLY_ANY and max(share.values(), default=0.0) >= _MOST:
-        return str(max(share, key=lambda name: share[name])), _BY_LABEL
+    share = dict(zip(known.tolist(), (counts / max(1, int(counts.sum()))).tolist(), strict=True))
+    more = rising is not None and rising != target and _gain(part, rising) > gained + _CLEARLY_MORE
+    if rising is not None and more and _outdoes(part, rising, target, share):
+        return rising, _BY_RISE
+    most = max(share, key=lambda name: share[name], default=target)
+    if most != target and gained <= _CLEAR_RISE:
+        alone = share.get(target, 0.0) < _HARDLY_ANY and share[most] >= _MOST
+        if alone or _outdoes(part, most, target, share):
+            return most, _BY_LABEL
     return target, rule
+
+
+def _outdoes(part: Queries, other: str, target: str, share: Mapping[str, float]) -> bool:
+    """Whether another class was reached further than the one named, or as far and is answered clearly more often."""
+    reached = [float(np.fmax.reduce(target_probability(part, name), initial=0.0)) for name in (target, other)]
+    further = float(np.diff(odds(np.array(reached)))[0])
+    if abs(further) >= _NO_RISE:
+        return further > 0
+    return share.get(other, 0.0) > share.get(target, 0.0) + _CLEARLY_MORE
 
 
 def _pursue(queries: Queries, target: str, named_by: str, rows: NDArray[np.int64]) -> Pursuit:
     probability = target_probability(queries, target)[rows]
     scored = bool(np.isfinite(probability).any())
-    best = np.fmax.accumulate(probability) if len(rows) else probability
-    first = probability[np.isfinite(probability)][: max(5, len(rows) // 50)]
-    start = float(np.median(first)) if len(first) else float("nan")
-    final = float(np.nanmax(probability)) if scored else float("nan")
-    stretches = _phases(best, start, final) if scored else ()
     clients = tuple(sorted({str(client) for client in queries.client[rows]}))
-    pursuit = Pursuit(target, clients, rows, probability, best, start, final, (), stretches, named_by, scored)
+    nothing = float("nan")
+    bare = Pursuit(target, clients, rows, probability, probability, nothing, nothing, (), (), named_by, scored)
+    pursuit = reshaped(bare, probability, ())
     return replace(pursuit, best=tuple(best_candidates(pursuit, queries)[:BEST_KEPT]))
+
+
+def reshaped(pursuit: Pursuit, probability: NDArray[np.float64], best: tuple[int, ...]) -> Pursuit:
+    """Return the pursuit with other probabilities, a value a row, what follows from them, and other best queries."""
+    count = len(pursuit.rows)
+    first = probability[np.isfinite(probability)][: max(5, count // 50)]
+    start = float(np.median(first)) if len(first) else float("nan")
+    final = float(np.nanmax(probability)) if pursuit.scored else float("nan")
+    so_far = np.fmax.accumulate(probability) if count else probability
+    stretches = _phases(so_far, start, final) if pursuit.scored else ()
+    return replace(
+        pursuit, probability=probability, best_so_far=so_far, start=start, final=final, stretches=stretches, best=best
+    )
 
 
 def _phases(best: NDArray[np.float64], start: float, final: float) -> tuple[Stretch, ...]:

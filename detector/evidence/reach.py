@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000
 _LONGEST_PAUSE = 1800 * _SECOND
 _SMALLEST_BURST = 5
+_FRAGMENT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +148,30 @@ def _bursts(moments: NDArray[np.int64], inside: NDArray[np.int64], *, follow: bo
     held = np.minimum(last[core], inside[-1]) - np.maximum(first[core], inside[0]) + 1
     if 2 * int(held.sum()) < len(inside):
         return inside
+    core = _without_fragments(core, held, moments[first], moments[last])
     if follow:
         onward = [_onward(int(core[-1]), 1, alike, moments[first], moments[last])]
         onward.append(_onward(int(core[0]), -1, alike, moments[first], moments[last]))
         core = np.union1d(core, np.array([*onward[0], *onward[1]], dtype=np.int64))
     kept = np.concatenate([np.arange(first[i], last[i] + 1) for i in core])
     return kept if follow else np.intersect1d(kept, inside)
+
+
+def _without_fragments(
+    core: NDArray[np.int64], held: NDArray[np.int64], begins: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return bursts without those hours away from the rest that hold next to nothing of it: ordinary work.
+
+    Args:
+        core: bursts of a stretch, in order.
+        held: queries of each that lie in the stretch.
+        begins: first moment of every burst.
+        ends: its last.
+    """
+    session = np.cumsum(np.append(0, begins[core[1:]] - ends[core[:-1]] > _LONGEST_PAUSE))
+    size = np.bincount(session, weights=held)
+    kept: NDArray[np.int64] = core[size[session] >= _FRAGMENT * size.max()]
+    return kept
 
 
 def _onward(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from evidence_making import inputs, no_inputs, queries
+from evidence_making import queries
 
 from detector.evidence import pursuit
 
@@ -29,17 +29,17 @@ def test_a_climb_has_its_phases_its_best_and_its_rise() -> None:
     (found,) = pursuit.find(held, _all(held))
     assert (found.target, found.named_by, found.scored) == ("cat", "climb-1", True)
     assert found.rise == pytest.approx(0.94, abs=0.02)
-    assert found.best[0] == 99
+    assert found.best[0] == 75
     assert [stretch.name for stretch in found.stretches] == ["sweep", "climb", "refinement"]
     assert [stretch.first for stretch in found.stretches][1:] == [stretch.end for stretch in found.stretches][:-1]
     assert found.stretches[-1].end == 100
 
 
-def test_the_later_of_equal_answers_is_the_better_one() -> None:
+def test_the_first_of_equal_answers_is_the_one_that_was_kept() -> None:
     values = np.array([[0.1, 0.9]] * 5 + [[0.9, 0.1]] * 5)
     held = queries(values, classes=NAMES)
     (found,) = pursuit.find(held, _all(held))
-    assert found.best[:2] == (9, 8)
+    assert found.best[:2] == (5, 6)
 
 
 def test_without_a_named_class_the_one_that_rises_most_is_taken() -> None:
@@ -84,20 +84,6 @@ def test_confidence_stands_in_for_the_answered_class() -> None:
     labels = np.array(["dog", "cat", "cat"], dtype=object)
     held = queries(count=3, label=labels, confidence=np.array([0.9, 0.6, 0.8]))
     np.testing.assert_array_equal([np.nan, 0.6, 0.8], pursuit.target_probability(held, "cat"))
-
-
-def test_an_ordinary_query_among_the_climb_is_not_its_result() -> None:
-    rng = np.random.default_rng(5)
-    held = _climb(60, end=0.9)
-    points = np.cumsum(0.01 * rng.normal(size=(60, 8)), axis=0)
-    points[55] += 30
-    values = held.probabilities.values.copy()
-    values[55] = [1.0, 0.0]
-    mixed = queries(values, classes=NAMES)
-    (found,) = pursuit.find(mixed, _all(mixed))
-    assert found.best[0] == 55
-    assert 55 not in pursuit.with_best(found, mixed, inputs(points)).best
-    assert pursuit.with_best(found, mixed, no_inputs()).best == found.best
 
 
 def test_a_flat_pursuit_has_one_phase_and_one_milestone() -> None:
@@ -152,8 +138,18 @@ def test_one_failed_line_search_does_not_change_the_class() -> None:
     assert (found.target, found.named_by) == ("cat", "climb-1")
 
 
-def test_the_last_of_several_points_is_the_result() -> None:
-    held = _climb(80)
-    points = np.repeat(np.arange(4) * 10.0, 20)[:, None] + 1e-4 * np.arange(80)[:, None] * np.ones((1, 6))
+def test_a_search_that_begins_anew_keeps_its_class_though_it_breaks_off_elsewhere() -> None:
+    cat = np.concatenate([np.full(60, 0.01), np.full(90, 0.9999), np.full(150, 0.15)])
+    owl = np.concatenate([np.full(150, 0.0), np.full(150, 0.6)])
+    held = queries(np.stack([cat, 1 - cat - owl, owl], axis=1), classes=("cat", "dog", "owl"))
     (found,) = pursuit.find(held, _all(held))
-    assert pursuit.with_best(found, held, inputs(points)).best[0] == found.best[0]
+    assert (found.target, found.named_by) == ("cat", "climb-1")
+
+
+def test_of_two_classes_at_the_summit_the_one_answered_most_was_pursued() -> None:
+    rng = np.random.default_rng(2)
+    owl = (rng.random(400) < 0.3) * 1.0
+    cat = (1 - owl) * (rng.random(400) < 0.7)
+    held = queries(np.stack([cat, owl, 1 - cat - owl], axis=1), classes=("cat", "owl", "dog"))
+    found = pursuit.find(held, {"owl": (np.arange(400), "climb-1")})
+    assert [one.target for one in found] == ["cat"]

@@ -94,3 +94,16 @@ def test_an_incident_of_anomalies_alone_has_evidence_too() -> None:
 
 def test_an_empty_outline_covers_nothing() -> None:
     assert not reach(climb_incident(), _outline([])).telling.any()
+
+
+def test_a_handful_of_ordinary_queries_hours_later_is_left_out_of_a_stretch_that_spans_the_night() -> None:
+    climb = [0.2 * i for i in range(300)]
+    later = [20_000 + 0.3 * i for i in range(8)]
+    covered = reach(_incident((0, 21_000, "3")), _outline([*climb, *later]))
+    np.testing.assert_array_equal(covered.telling, [True] * 300 + [False] * 8)
+
+
+def test_a_second_session_hours_later_belongs_to_the_stretch() -> None:
+    first, second = [0.2 * i for i in range(300)], [20_000 + 0.2 * i for i in range(100)]
+    covered = reach(_incident((0, 21_000, "3")), _outline([*first, *second]))
+    assert covered.telling.all()
