@@ -27,6 +27,8 @@ MOST_POINTS = 2_400
 MOST_POINTS_OF_ALL = 7_200
 MOST_BINS = 2_000
 MOST_OPTIONS = 200
+# As many as a script's whole numbers hold.
+_BITS = 31
 _FEWEST_BINS = 60
 _MS = 1_000
 # Milliseconds: steps in which people count time.
@@ -59,9 +61,11 @@ def build(dossier: Dossier, rows: Sequence[int]) -> LiveView:
     labels, label = _coded([None if one is None else str(one) for one in context.queries.label[picked]])
     clients, client = _coded([str(one) for one in context.queries.client[picked]])
     titles = [f"{i + 1}. {story.title(one)}{_towards(one)}" for i, one in enumerate(dossier.phases)]
+    rules, rule = _rules(context, picked)
     filters = [
         Filter("phase", "Phase", tuple(titles)),
         Filter("label", "Answer", tuple(name(one, _LABEL) for one in labels)),
+        Filter("rule", "Finding", rules),
         Filter("client", "Client", tuple(name(one) for one in clients)),
     ]
     first = int(context.queries.ts[picked[0]]) // _MS if len(picked) else 0
@@ -75,6 +79,7 @@ def build(dossier: Dossier, rows: Sequence[int]) -> LiveView:
             "at": (context.queries.ts[picked] // _MS - first).tolist(),
             "phase": phase.tolist(),
             "label": label,
+            "rule": rule.tolist(),
             "client": client,
             "climb": climb.tolist(),
             "place": place.tolist(),
@@ -138,6 +143,22 @@ def _coded(values: Sequence[str | None]) -> tuple[list[str], list[int]]:
     distinct = sorted(counts, key=lambda one: (-counts[one], one))
     number = {one: i for i, one in enumerate(distinct)}
     return distinct, [-1 if value is None else number[value] for value in values]
+
+
+def _rules(context: IncidentContext, picked: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the titles of the findings, the gravest first, and in whose stretches each row lies: a bit a title."""
+    ts, client = context.queries.ts[picked], context.queries.client[picked]
+    found = sorted(context.incident.findings, key=lambda one: (-one.level.rank, one.title))
+    titles = list(dict.fromkeys(one.title for one in found))[:_BITS]
+    within = np.zeros(len(picked), dtype=np.int64)
+    sent: dict[tuple[str, ...], NDArray[np.bool_]] = {}
+    for one in found:
+        if one.title in titles:
+            if one.clients not in sent:
+                sent[one.clients] = np.isin(client.astype(str), one.clients)
+            own = (ts >= one.segment.first_ts) & (ts <= one.segment.last_ts) & sent[one.clients]
+            within[own] |= 1 << titles.index(one.title)
+    return tuple(name(one) for one in titles), within
 
 
 def _places(scored: Sequence[Pursuit], picked: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

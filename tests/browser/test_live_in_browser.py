@@ -69,7 +69,7 @@ def test_dragging_over_the_timeline_filters_by_time(page: Page, watched: Watched
     # a second chart takes over from the first, which shows everything again
     _drag(page, _chart(page, "0"), 0.5, 0.9)
     assert "of climb 1" in _count(page)
-    assert "double click shows all" in (chart.locator("[data-told]").text_content() or "")
+    assert chart.locator("[data-told]").text_content() == ""
     page.locator("[data-do=clear]").click()
     assert _count(page) == "260 of 260 queries"
     assert watched.seen == []
@@ -99,9 +99,20 @@ def test_searching_and_choosing_narrow_the_table_together(page: Page, watched: W
     assert _count(page) == "0 of 260 queries"
     page.get_by_role("button", name="Clear all").click()
     page.get_by_label("Answer", exact=True).select_option(label="3")
+    assert page.get_by_label("Finding", exact=True).locator("option").count() == 3
     labels = page.locator(".queries tbody tr:visible td:nth-child(3)").all_text_contents()
     assert set(labels) == {"3"}
     assert 0 < len(labels) < 260
+    assert watched.seen == []
+
+
+def test_the_queries_of_a_finding_can_be_chosen(page: Page, watched: Watched) -> None:
+    page.get_by_label("Finding", exact=True).select_option(index=1)
+    times = page.locator(".queries tbody tr:visible td:nth-child(1)").all_text_contents()
+    assert 110 < len(times) < 125
+    assert (times[0] >= "14:00:12", times[-1] <= "14:00:40") == (True, True)
+    page.get_by_label("Finding", exact=True).select_option(index=2)
+    assert _count(page) == "260 of 260 queries"
     assert watched.seen == []
 
 

@@ -62,13 +62,16 @@ def test_rows_are_told_by_phase_answer_and_place_in_the_climb(site: AttackedSite
     table = tables.queries(dossier, redact=False)
     told = live.build(dossier, table.picked)
     rows = json.loads(told.data)["rows"]
-    assert [one.key for one in told.filters] == ["phase", "label"]
+    assert [one.key for one in told.filters] == ["phase", "label", "rule"]
     phases = told.filters[0].options
     assert phases[0] == "1. Climb towards 3"
     for place, row in enumerate(table.rows):
         assert row.phase == f"phase-{rows['phase'][place] + 1}"
         assert row.label == told.filters[1].options[rows["label"][place]]
     assert rows["climb"] == [0] * 260
+    # the second finding holds for all of the climb, the first for the middle of it
+    assert {one & 2 for one in rows["rule"]} == {2}
+    assert 100 < sum(one & 1 for one in rows["rule"]) < 130
     assert rows["place"] == list(range(1, 261))
     assert rows["at"] == sorted(rows["at"])
     assert rows["begin"] == BEGINS // 1000

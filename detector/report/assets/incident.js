@@ -46,8 +46,11 @@
       if (!texts.has(place)) texts.set(place, rows[place].textContent.toLowerCase());
       return texts.get(place);
     };
+    // A query belongs to one phase, answer and client, and to any number of findings: a bit each.
+    const belongs = (key, place, number) =>
+      key === "rule" ? (live.rows.rule[place] >> number) & 1 : live.rows[key][place] === number;
     const chosen = (place) =>
-      selects.every((one) => one.value === "" || live.rows[one.dataset.filter][place] === Number(one.value));
+      selects.every((one) => one.value === "" || belongs(one.dataset.filter, place, Number(one.value)));
 
     function apply() {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -61,7 +64,9 @@
       // On paper a long table is cut short, unless somebody has chosen what to see.
       rows[0].closest("section").classList.toggle("narrowed", shown < rows.length);
       const where = span ? `, ${span.told}` : "";
-      count.textContent = `${counted(shown)} of ${counted(rows.length)} queries${where}`;
+      const said = `${counted(shown)} of ${counted(rows.length)} queries${where}`;
+      // Only what changed is read aloud.
+      if (count.textContent !== said) count.textContent = said;
     }
     function clear() {
       search.value = "";
@@ -118,11 +123,11 @@
         drawn.setScale("x", { min: shown[0], max: shown[1] });
         drawn.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
       });
-      told.textContent = whole() ? "Drag over the chart to look closer; double click shows all." : view.told(...shown);
     }
     function choose(min, max) {
       charts.forEach((other) => { if (other.figure !== figure) other.reset(); });
       look(min, max);
+      told.textContent = whole() ? "All of it is shown." : view.told(...shown);
       table.span(whole() ? null : view.span(...shown));
     }
 
@@ -175,7 +180,7 @@
       all: () => choose(...view.full),
     };
     stage.querySelectorAll("button").forEach((one) => one.addEventListener("click", moves[one.dataset.do]));
-    charts.push({ figure, drawn, reset: () => look(...view.full) });
+    charts.push({ figure, drawn, reset: () => { look(...view.full); told.textContent = ""; } });
   }
 
   const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
