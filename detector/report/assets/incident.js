@@ -85,6 +85,9 @@
     tools.querySelector("[data-do=clear]").addEventListener("click", clear);
     tools.hidden = false;
     apply();
+    // The rows are laid out when there is nothing else to do.
+    const later = window.requestIdleCallback || ((action) => setTimeout(action, 200));
+    addEventListener("load", () => later(() => tools.nextElementSibling.classList.add("ready")));
     return {
       span(given) { span = given; apply(); },
       // Whoever follows a phase's link wants its queries, whatever was chosen before.
