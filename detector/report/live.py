@@ -70,10 +70,9 @@ def build(dossier: Dossier, rows: Sequence[int]) -> LiveView:
     ]
     first = int(context.queries.ts[picked[0]]) // _MS if len(picked) else 0
     scored = [one for one in context.pursuits if one.scored]
-    climb, place = _places(scored, picked)
     data = {
         "timeline": _timeline(context),
-        "climbs": [_climb(one, len(scored)) for one in scored],
+        "climbs": [_climb(one, len(scored), picked) for one in scored],
         "rows": {
             "begin": first,
             "at": (context.queries.ts[picked] // _MS - first).tolist(),
@@ -81,8 +80,6 @@ def build(dossier: Dossier, rows: Sequence[int]) -> LiveView:
             "label": label,
             "rule": rule.tolist(),
             "client": client,
-            "climb": climb.tolist(),
-            "place": place.tolist(),
         },
     }
     return LiveView(tuple(one for one in filters if 1 < len(one.options) <= MOST_OPTIONS), block(data))
@@ -161,14 +158,10 @@ def _rules(context: IncidentContext, picked: NDArray[np.int64]) -> tuple[tuple[s
     return tuple(name(one) for one in titles), within
 
 
-def _places(scored: Sequence[Pursuit], picked: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return, for each row of the table, the climb that it is part of and its number there, from 1; -1 where none."""
-    climb, place = np.full(len(picked), -1, dtype=np.int64), np.full(len(picked), -1, dtype=np.int64)
-    for i, one in enumerate(scored):
-        at = np.minimum(np.searchsorted(one.rows, picked), len(one.rows) - 1)
-        own = (one.rows[at] == picked) & (climb < 0)
-        climb[own], place[own] = i, at[own] + 1
-    return climb, place
+def _places(pursuit: Pursuit, picked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number that each row of the table has within a climb, from 1; 0 where it is no part of it."""
+    at = np.minimum(np.searchsorted(pursuit.rows, picked), len(pursuit.rows) - 1)
+    return np.where(pursuit.rows[at] == picked, at + 1, 0)
 
 
 def _timeline(context: IncidentContext) -> dict[str, Any] | None:
@@ -203,7 +196,7 @@ def _fine(context: IncidentContext, coarse: int) -> dict[str, Any] | None:
     return {"begin": begin, "width": width, "telling": np.bincount((ts - begin) // width).tolist()}
 
 
-def _climb(pursuit: Pursuit, climbs: int) -> dict[str, Any]:
+def _climb(pursuit: Pursuit, climbs: int, picked: NDArray[np.int64]) -> dict[str, Any]:
     known = np.flatnonzero(np.isfinite(pursuit.probability))
     values = pursuit.probability[known]
     most = min(MOST_POINTS, max(1, MOST_POINTS_OF_ALL // max(1, climbs)))
@@ -216,6 +209,8 @@ def _climb(pursuit: Pursuit, climbs: int) -> dict[str, Any]:
         "high": round(axis.high, 6),
         "ticks": [[tick, trajectory.spelled(tick)] for tick in axis.ticks],
         "bands": [[one.first + 1, one.end] for one in trajectory.climbing(pursuit)],
+        # A query may be part of several climbs: each knows its own.
+        "rows": _places(pursuit, picked).tolist(),
         "at": (known[kept] + 1).tolist(),
         # Seven digits: more cannot be seen, and take room.
         "value": [float(f"{value:.7g}") for value in values[kept]],

@@ -68,11 +68,11 @@ def test_rows_are_told_by_phase_answer_and_place_in_the_climb(site: AttackedSite
     for place, row in enumerate(table.rows):
         assert row.phase == f"phase-{rows['phase'][place] + 1}"
         assert row.label == told.filters[1].options[rows["label"][place]]
-    assert rows["climb"] == [0] * 260
     # the second finding holds for all of the climb, the first for the middle of it
     assert {one & 2 for one in rows["rule"]} == {2}
     assert 100 < sum(one & 1 for one in rows["rule"]) < 130
-    assert rows["place"] == list(range(1, 261))
+    (climb,) = json.loads(told.data)["climbs"]
+    assert climb["rows"] == list(range(1, 261))
     assert rows["at"] == sorted(rows["at"])
     assert rows["begin"] == BEGINS // 1000
 
@@ -137,13 +137,22 @@ def test_the_charts_scale_is_the_drawn_one() -> None:
     rising = np.linspace(0.0, 1.0, 5_000)
     held = queries(np.stack([rising, 1 - rising], axis=1), classes=("cat", "dog"))
     (found,) = pursuit.find(held, {"cat": (np.arange(5_000), "climb-1")})
-    told = live._climb(found, 6)
+    told = live._climb(found, 6, np.array([0, 7]))
     axis = trajectory.axis(found.probability)
     assert told["odds"] is axis.odds is True
     assert len(told["at"]) == len(told["value"]) <= 1.3 * live.MOST_POINTS_OF_ALL / 6
     assert [axis.part(tick) == pytest.approx(0, abs=1) for tick, _ in told["ticks"]]
-    unknown = live._climb(replace(found, probability=np.full(5_000, np.nan)), 1)
+    unknown = live._climb(replace(found, probability=np.full(5_000, np.nan)), 1, found.rows[:1])
     assert unknown["at"] == []
+
+
+def test_a_query_may_be_part_of_several_climbs() -> None:
+    rising = np.linspace(0.1, 0.9, 40)
+    held = queries(np.stack([rising, 1 - rising], axis=1), classes=("cat", "dog"))
+    rows = np.arange(0, 40, 2)
+    (found,) = pursuit.find(held, {"cat": (rows, "climb-1")})
+    assert live._places(found, np.array([0, 1, 4, 39])).tolist() == [1, 0, 3, 0]
+    assert live._places(replace(found, rows=np.arange(40)), np.array([0, 1, 4, 39])).tolist() == [1, 2, 5, 40]
 
 
 def test_choices_that_are_none_are_not_offered() -> None:

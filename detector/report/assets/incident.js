@@ -272,7 +272,7 @@
       told: (min, max) =>
         `Queries ${counted(Math.ceil(min))} to ${counted(Math.floor(max))}. The table of queries shows this span.`,
       span: (min, max) => ({
-        holds: (row) => live.rows.climb[row] === number && live.rows.place[row] >= min && live.rows.place[row] <= max,
+        holds: (row) => given.rows[row] > 0 && given.rows[row] >= min && given.rows[row] <= max,
         told: `numbers ${counted(Math.ceil(min))} to ${counted(Math.floor(max))} of climb ${number + 1}`,
       }),
       behind(u) {
