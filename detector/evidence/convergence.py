@@ -10,12 +10,13 @@ because it was answered well.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from detector.evidence.pursuit import BEST_KEPT, best_candidates, reshaped, tops
-from detector.evidence.space import TextSpace, record_space
+from detector.evidence.space import TextSpace, record_space, vector_space
 from detector.model import InputKind
 
 if TYPE_CHECKING:
@@ -45,6 +46,46 @@ _LOOKED_AT = 400
 _MOST_STRAYS = 40
 
 
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The inputs of an incident as points between which distances mean something.
+
+    Attributes:
+        inputs: those that are held.
+        scale: spread of each place of a vector: a field of large numbers is no more than one of small ones.
+    """
+
+    inputs: Inputs
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> Ground:
+        """Measure the spread of inputs; where they are no vectors there is none."""
+        usable = np.isfinite(inputs.vectors).all(axis=1)
+        if not usable.any():
+            return cls(inputs, np.ones(inputs.dimension))
+        return cls(inputs, vector_space(inputs.vectors[usable], image=False).scale)
+
+    def points(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the points of queries, and which of `rows` they are of: some inputs are not held."""
+        places = [self.inputs.place(int(row)) for row in rows]
+        held = np.array([number for number, place in enumerate(places) if place is not None], dtype=np.int64)
+        kept = [place for place in places if place is not None]
+        if not kept:
+            return np.empty((0, 0)), held
+        if self.inputs.dimension:
+            points = self.inputs.vectors[kept] / self.scale
+            usable = np.isfinite(points).all(axis=1)
+            return points[usable], held[usable]
+        payloads = [self.inputs.payloads[place] or b"" for place in kept]
+        if self.inputs.kind is InputKind.TEXT:
+            texts = [payload.decode("utf-8", "replace") for payload in payloads]
+            return TextSpace().encode(texts).astype(np.float64), held
+        records = [_record(payload) for payload in payloads]
+        space = record_space(records, sorted({name for record in records for name in record}))
+        return space.encode(records).astype(np.float64), held
+
+
 def settled(one: Pursuit, queries: Queries, inputs: Inputs) -> Pursuit:
     """Return a pursuit without the ordinary queries that lie within it, and with `best` as the attacker has it.
 
@@ -57,13 +98,14 @@ def settled(one: Pursuit, queries: Queries, inputs: Inputs) -> Pursuit:
         The pursuit; queries that no other was sent around tell nothing of it (NaN), and `best` holds different inputs,
         the reconstruction first.
     """
+    ground = Ground.of(inputs)
     if one.scored:
-        one = _without_strays(one, inputs)
+        one = _without_strays(one, ground)
     order = best_candidates(one, queries)
     ties = tops(one)
-    if one.scored and len(ties) > 1 and _goes_on_from_each(one, ties, inputs):
+    if one.scored and len(ties) > 1 and _goes_on_from_each(one, ties, ground):
         order = _latest_first(order, ties, one)
-    return reshaped(one, one.probability, _different(one, order, inputs))
+    return reshaped(one, one.probability, _different(one, order, ground))
 
 
 def _latest_first(order: Sequence[int], ties: NDArray[np.int64], one: Pursuit) -> list[int]:
@@ -71,32 +113,33 @@ def _latest_first(order: Sequence[int], ties: NDArray[np.int64], one: Pursuit) -
     return [*sorted((row for row in order if row in equal), reverse=True), *(row for row in order if row not in equal)]
 
 
-def _without_strays(one: Pursuit, inputs: Inputs) -> Pursuit:
+def _without_strays(one: Pursuit, ground: Ground) -> Pursuit:
     """Return the pursuit without answers to ordinary queries that are better than any answer of the search."""
     for _ in range(_MOST_STRAYS):
         ties = tops(one)
-        strays = [int(place) for place in ties if _stands_alone(one, int(place), inputs)]
         # Where nothing but such queries is left, they are what there is.
-        if not strays or len(strays) < len(ties) or np.isfinite(one.probability).sum() <= len(strays):
+        if len(ties) == np.isfinite(one.probability).sum():
+            return one
+        if not all(_stands_alone(one, int(place), ground) for place in ties):
             return one
         probability = one.probability.copy()
-        probability[strays] = np.nan
+        probability[ties] = np.nan
         one = reshaped(one, probability, ())
     return one
 
 
-def _different(one: Pursuit, order: Iterable[int], inputs: Inputs) -> tuple[int, ...]:
+def _different(one: Pursuit, order: Iterable[int], ground: Ground) -> tuple[int, ...]:
     """Return the first few of these queries that others were sent around, and that asked for different inputs."""
     kept: list[int] = []
     left: list[int] = []
     seen: set[bytes] = set()
     for row in order:
-        content = _content(inputs, row)
+        content = _content(ground.inputs, row)
         if content is not None and content in seen:
             continue
         if content is not None:
             seen.add(content)
-        alone = one.scored and _stands_alone(one, int(np.searchsorted(one.rows, row)), inputs)
+        alone = one.scored and _stands_alone(one, int(np.searchsorted(one.rows, row)), ground)
         (left if alone else kept).append(row)
         if len(kept) == BEST_KEPT:
             break
@@ -108,10 +151,10 @@ def _content(inputs: Inputs, row: int) -> bytes | None:
     return vector.tobytes() if vector is not None else inputs.payload(row)
 
 
-def _stands_alone(one: Pursuit, place: int, inputs: Inputs) -> bool:
+def _stands_alone(one: Pursuit, place: int, ground: Ground) -> bool:
     """Whether the query at a place of the pursuit is unlike all around it, in a search that goes by small steps."""
     rows = one.rows[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
-    points, held = located(inputs, rows)
+    points, held = ground.points(rows)
     mine = np.flatnonzero(rows[held] == one.rows[place])
     if not len(mine) or len(points) < NEIGHBOURS:
         return False
@@ -128,18 +171,18 @@ def _stands_alone(one: Pursuit, place: int, inputs: Inputs) -> bool:
     return bool(nearest[mine[0]] > least)
 
 
-def _goes_on_from_each(one: Pursuit, ties: NDArray[np.int64], inputs: Inputs) -> bool:
+def _goes_on_from_each(one: Pursuit, ties: NDArray[np.int64], ground: Ground) -> bool:
     """Whether the search went on from the latest of its equally good queries, over and over, and left the first.
 
     Args:
         one: the pursuit.
         ties: places of its best queries, ascending.
-        inputs: those that are held.
+        ground: the inputs.
     """
     places = np.arange(int(ties[0]) + 1, len(one.rows))[-_LOOKED_AT:]
     latest = ties[np.searchsorted(ties, places) - 1]
     wanted = np.union1d(ties[0], np.union1d(latest, places[:, None] - np.arange(_SIBLINGS + 2)))
-    points, held = located(inputs, one.rows[wanted])
+    points, held = ground.points(one.rows[wanted])
     known = dict(zip(wanted[held].tolist(), points, strict=True))
     begin = known.get(int(ties[0]))
     around, moved = [], []
@@ -157,25 +200,6 @@ def _goes_on_from_each(one: Pursuit, ties: NDArray[np.int64], inputs: Inputs) ->
     return bool(around) and float(np.median(around)) < AROUND and float(np.median(moved)) < MOVED
 
 
-def located(inputs: Inputs, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return inputs as points between which distances mean something, and which of `rows` they are of."""
-    places = [inputs.place(int(row)) for row in rows]
-    held = np.array([number for number, place in enumerate(places) if place is not None], dtype=np.int64)
-    kept = [place for place in places if place is not None]
-    if not kept:
-        return np.empty((0, 0)), held
-    if inputs.dimension:
-        points = inputs.vectors[kept].astype(np.float64)
-        usable = np.isfinite(points).all(axis=1)
-        return points[usable], held[usable]
-    payloads = [inputs.payloads[place] or b"" for place in kept]
-    if inputs.kind is InputKind.TEXT:
-        return TextSpace().encode([payload.decode("utf-8", "replace") for payload in payloads]).astype(np.float64), held
-    records = [_record(payload) for payload in payloads]
-    space = record_space(records, sorted({name for record in records for name in record}))
-    return space.encode(records).astype(np.float64), held
-
-
 def _record(payload: bytes) -> dict[str, object]:
     try:
         loaded = json.loads(payload)
@@ -185,6 +209,8 @@ def _record(payload: bytes) -> dict[str, object]:
 
 
 def _apart(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    apart: NDArray[np.float64] = np.linalg.norm(points[:, None, :] - points[None, :, :], axis=2)
+    from scipy.spatial.distance import pdist, squareform
+
+    apart: NDArray[np.float64] = squareform(pdist(points))
     np.fill_diagonal(apart, np.inf)
     return apart

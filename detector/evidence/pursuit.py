@@ -30,9 +30,12 @@ _CLEAR_RISE = 0.1
 _CLEARLY_MORE = 0.1
 _SMALLEST_PART = 20
 _MOST = 0.5
+_NEARLY_ALL = 0.75
 _HARDLY_ANY = 0.25
+_BESIDE = 1
 _BY_RISE = "its probability rises most"
 _BY_LABEL = "most queries were answered with it"
+UNDECIDED = "the answers do not tell which of the classes was meant"
 
 SWEEP = "sweep"
 CLIMB = "climb"
@@ -53,13 +56,17 @@ def find(queries: Queries, targets: Mapping[str, tuple[NDArray[np.int64], str]])
             probability never got above chance was not pursued, however steadily it rose; where no other is named, the
             class that rises most over all queries is taken, or else the one that most of them were answered with.
     """
-    chance = 1 / max(2, len(queries.probabilities.classes))
+    # A climb that fails may end a little below chance; one far below has not been one.
+    chance = _MOST / max(2, len(queries.probabilities.classes))
     named = [
-        _pursue(queries, *_told(queries, target, part, rule), part)
+        _pursue(queries, name, why, part)
         for target, (rows, rule) in targets.items()
         for part in _apart(queries, rows)
+        for name, why in _meant(queries, target, part, rule)
     ]
-    distinct = {(one.target, one.clients): one for one in sorted(named, key=lambda one: len(one.rows))}
+    # What a finding names, or the answers tell, comes after what is only possible: the last of equals stays.
+    order = sorted(named, key=lambda one: (one.named_by != UNDECIDED, len(one.rows)))
+    distinct = {(one.target, one.clients): one for one in order}
     found = [one for one in distinct.values() if not one.scored or one.final > chance]
     if not found and len(queries):
         target, why = _not_named(queries)
@@ -67,9 +74,13 @@ def find(queries: Queries, targets: Mapping[str, tuple[NDArray[np.int64], str]])
             found = [_pursue(queries, target, why, np.arange(len(queries)))]
     share = {id(one): _late_share(queries, one) for one in found}
     # Steps around the best input move other classes too; whoever pursues a class is answered with it in the end.
-    clear = {client for one in found if share[id(one)] >= _MOST for client in one.clients}
-    kept = [one for one in found if share[id(one)] >= _HARDLY_ANY or not clear.issuperset(one.clients)]
+    sure = [one for one in found if one.named_by != UNDECIDED]
+    clear = {client for one in sure if share[id(one)] >= _MOST for client in one.clients}
+    kept = [one for one in sure if share[id(one)] >= _HARDLY_ANY or not clear.issuperset(one.clients)]
     kept.sort(key=lambda one: (-round(share[id(one)], 1), -_known(one.rise), one.target, one.clients))
+    told = {c for one in sure if share[id(one)] >= _NEARLY_ALL and one.rise > _CLEAR_RISE for c in one.clients}
+    rest = [one for one in found if one.named_by == UNDECIDED and not told.issuperset(one.clients)]
+    kept += sorted(rest, key=lambda one: (one.target, one.clients))
     return tuple(kept[:MAX_PURSUITS])
 
 
@@ -170,16 +181,42 @@ def _apart(queries: Queries, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]
     return parts if in_turn else [rows]
 
 
-def _told(queries: Queries, target: str, rows: NDArray[np.int64], rule: str) -> tuple[str, str]:
+def _meant(queries: Queries, target: str, rows: NDArray[np.int64], rule: str) -> list[tuple[str, str]]:
+    """Return the class that these queries went after and what tells it, and with it another where that is not sure.
+
+    Where nothing rises clearly, or most answers are of other classes, as in a search that begins anew over and over,
+    the answers do not tell which class was meant: the one named and the one answered most are shown beside it.
+    """
+    part = queries.take(rows)
+    shares = _shares(part.label[len(part) // 2 :])
+    told, why = _told(part, target, rule, shares)
+    enough = _MOST if told == target else _NEARLY_ALL
+    if _gain(part, told) > _CLEAR_RISE and shares.get(told, 0.0) >= enough:
+        return [(told, why)]
+    counts = _shares(part.label)
+    often = [name for name, share in counts.items() if share * len(part) >= _SMALLEST_PART and name != told]
+    sure = sorted((name for name in often if _reached(part, name) > _SURE), key=lambda name: (-counts[name], name))
+    # What a finding names is shown, whatever else the answers speak for.
+    most = [target] if told != target else sure[:_BESIDE]
+    return [(told, why), *((name, UNDECIDED) for name in most)]
+
+
+def _shares(labels: NDArray[np.object_]) -> dict[str, float]:
+    known, counts = np.unique([str(label) for label in labels if label is not None], return_counts=True)
+    return dict(zip(known.tolist(), (counts / max(1, len(labels))).tolist(), strict=True))
+
+
+def _reached(part: Queries, name: str) -> float:
+    return float(np.fmax.reduce(target_probability(part, name), initial=0.0))
+
+
+def _told(part: Queries, target: str, rule: str, share: Mapping[str, float]) -> tuple[str, str]:
     """Return the class that these queries went after: the one named, unless the answers speak clearly for another.
 
     A search that begins anew over and over breaks off where it may: what a class gained from first to last says little
     then, and what was reached, and answered most, says more.
     """
-    part = queries.take(rows)
     rising, gained = rising_class(part), _gain(part, target)
-    known, counts = np.unique(part.label[len(part) // 2 :].astype(str), return_counts=True)
-    share = dict(zip(known.tolist(), (counts / max(1, int(counts.sum()))).tolist(), strict=True))
     more = rising is not None and rising != target and _gain(part, rising) > gained + _CLEARLY_MORE
     if rising is not None and more and _outdoes(part, rising, target, share):
         return rising, _BY_RISE
@@ -193,8 +230,7 @@ def _told(queries: Queries, target: str, rows: NDArray[np.int64], rule: str) -> 
 
 def _outdoes(part: Queries, other: str, target: str, share: Mapping[str, float]) -> bool:
     """Whether another class was reached further than the one named, or as far and is answered clearly more often."""
-    reached = [float(np.fmax.reduce(target_probability(part, name), initial=0.0)) for name in (target, other)]
-    further = float(np.diff(odds(np.array(reached)))[0])
+    further = float(np.diff(odds(np.array([_reached(part, target), _reached(part, other)])))[0])
     if abs(further) >= _NO_RISE:
         return further > 0
     return share.get(other, 0.0) > share.get(target, 0.0) + _CLEARLY_MORE

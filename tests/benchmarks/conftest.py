@@ -5,4 +5,5 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "peers"))
+_BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path += [str(_BENCHMARKS / "peers"), str(_BENCHMARKS)]

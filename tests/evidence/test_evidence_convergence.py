@@ -18,7 +18,7 @@ WIDTH = 12
 
 def _found(cat: np.ndarray, held: Inputs) -> Pursuit:
     asked = queries(np.stack([cat, 1 - cat], axis=1), classes=NAMES)
-    (found,) = pursuit.find(asked, {"cat": (np.arange(len(asked)), "climb-1")})
+    found, *_ = pursuit.find(asked, {"cat": (np.arange(len(asked)), "climb-1")})
     return convergence.settled(found, asked, held)
 
 

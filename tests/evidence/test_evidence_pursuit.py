@@ -142,8 +142,9 @@ def test_a_search_that_begins_anew_keeps_its_class_though_it_breaks_off_elsewher
     cat = np.concatenate([np.full(60, 0.01), np.full(90, 0.9999), np.full(150, 0.15)])
     owl = np.concatenate([np.full(150, 0.0), np.full(150, 0.6)])
     held = queries(np.stack([cat, 1 - cat - owl, owl], axis=1), classes=("cat", "dog", "owl"))
-    (found,) = pursuit.find(held, _all(held))
-    assert (found.target, found.named_by) == ("cat", "climb-1")
+    found = pursuit.find(held, _all(held))
+    assert (found[0].target, found[0].named_by) == ("cat", "climb-1")
+    assert [one.named_by for one in found[1:]] == [pursuit.UNDECIDED]
 
 
 def test_of_two_classes_at_the_summit_the_one_answered_most_was_pursued() -> None:
@@ -152,4 +153,17 @@ def test_of_two_classes_at_the_summit_the_one_answered_most_was_pursued() -> Non
     cat = (1 - owl) * (rng.random(400) < 0.7)
     held = queries(np.stack([cat, owl, 1 - cat - owl], axis=1), classes=("cat", "owl", "dog"))
     found = pursuit.find(held, {"owl": (np.arange(400), "climb-1")})
-    assert [one.target for one in found] == ["cat"]
+    assert [one.target for one in found] == ["cat", "owl"]
+    assert found[1].named_by == pursuit.UNDECIDED
+
+
+def test_a_plateau_does_not_tell_the_class_and_both_are_shown() -> None:
+    dog = np.repeat([0.98, 0.7, 0.98, 0.3], 40)
+    held = queries(np.stack([1 - dog, dog], axis=1), classes=NAMES)
+    found = pursuit.find(held, {"dog": (np.arange(160), "climb-1")})
+    assert [(one.target, one.named_by) for one in found] == [("dog", "climb-1"), ("cat", pursuit.UNDECIDED)]
+
+
+def test_a_clear_climb_shows_one_class_though_it_begins_at_a_record_of_another() -> None:
+    held = _climb(200, start=0.001, end=0.999)
+    assert [one.target for one in pursuit.find(held, _all(held))] == ["cat"]
