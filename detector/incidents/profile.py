@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from detector.store.incident_bodies import StoredFinding
 
 ANOMALY_PREFIX = "anomaly."
+COMPARISON = "learned.resemblance"
 SCORE_BY_LEVEL: Mapping[Severity, float] = {
     Severity.LOW: 0.5,
     Severity.MEDIUM: 0.9,
@@ -46,14 +47,16 @@ class Entity:
 def rank_techniques(findings: Iterable[Finding]) -> tuple[Technique, ...]:
     """Return the techniques that findings support, best first.
 
-    The highest level decides, then the number of different rules, then the order of `Technique`.
+    The highest level decides; then what a comparison with attacks of all techniques said, since a rule knows but its
+    own; then the number of different rules, then the order of `Technique`.
     """
     level: dict[Technique, int] = {}
     rules: dict[Technique, set[str]] = defaultdict(set)
     for finding in findings:
         level[finding.technique] = max(finding.level.rank, level.get(finding.technique, 0))
         rules[finding.technique].add(finding.rule)
-    return tuple(sorted(level, key=lambda one: (-level[one], -len(rules[one]), _ORDER.index(one))))
+    order = {one: (-level[one], COMPARISON not in rules[one], -len(rules[one]), _ORDER.index(one)) for one in level}
+    return tuple(sorted(order, key=lambda one: order[one]))
 
 
 def score(findings: Iterable[Finding]) -> float:

@@ -40,6 +40,21 @@ INVERSION, MEMBERSHIP, ATTRIBUTE, EXTRACTION, EVASION, PROBING = Technique
             ],
             (EVASION, INVERSION),
         ),
+        (
+            [
+                finding(technique=EVASION, rule="b"),
+                finding(technique=EVASION, rule="c"),
+                finding(technique=MEMBERSHIP, rule=profile.COMPARISON),
+            ],
+            (MEMBERSHIP, EVASION),
+        ),
+        (
+            [
+                finding(technique=EVASION, level=Severity.HIGH),
+                finding(technique=MEMBERSHIP, level=Severity.MEDIUM, rule=profile.COMPARISON),
+            ],
+            (EVASION, MEMBERSHIP),
+        ),
         ([finding(technique=EVASION), finding(technique=ATTRIBUTE)], (ATTRIBUTE, EVASION)),
     ],
 )
