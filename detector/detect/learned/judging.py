@@ -43,8 +43,9 @@ TITLE = "Behaves like an attack in the laboratory"
 FEWEST_QUERIES = 60
 SUSPICIOUS = 0.5
 SURE = 0.8
-# What these two do, studies of a model do as well: uniform designs, and one field changed in record after record.
-AMBIGUOUS = {Technique.EXTRACTION: 0.65, Technique.ATTRIBUTE: 0.65}
+# What these two do, studies of a model do as well: uniform designs, and one field changed in record after record. A
+# fairness audit is a sweep for a sensitive field in all but its purpose.
+AMBIGUOUS = {Technique.EXTRACTION: 0.6, Technique.ATTRIBUTE: 0.75}
 # No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
 _HIGHEST_BAR = 0.7
 _BENIGN_QUANTILE = 0.995
