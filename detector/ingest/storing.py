@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from detector.store.ingesting import IngestLane, LedgerEntry
 
 _MOST_WORKERS = 4
+# Steps of niceness.
+_BEHIND = 5
 
 
 class Storing:
@@ -46,7 +50,7 @@ class Storing:
         self.lane = lane
         self.options = options
         self.workers = max(1, min(_MOST_WORKERS, os.cpu_count() or 1))
-        self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="parse")
+        self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="parse", initializer=_stand_back)
         self.ids = ReusedIds(lane, options.night_starts)
         self.classes = lane.known_classes()
         self.before = lane.time_ranges()
@@ -179,6 +183,12 @@ class Storing:
             pa.array(list(rows.values()), pa.string()),
         )
         self.lane.name_classes(pa.table(columns, names=["model", "code", "name"]))
+
+
+def _stand_back() -> None:
+    """Let the writer go first where threads have priorities: everyone waits for it, and it needs a core of its own."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)
 
 
 def _parsed(piece: Piece, after: int, until: int, reader: Reader) -> Batch:
