@@ -136,8 +136,13 @@ def nights_between(store: Store, since: date, until: date, settings: Settings) -
     """Return every (model, night) with a query from `since` to `until`, both included, oldest first."""
     found: list[tuple[str, NightBounds]] = []
     with store.begin() as connection:
-        for number in range((until - since).days + 1):
-            bounds = NightBounds.of(date.fromordinal(since.toordinal() + number), settings.night_starts)
+        held = scanning.night_range(connection)
+        if held is None:
+            return found
+        # Whoever asks for all nights may name the ends of the calendar; a night may begin the day before its queries.
+        first, last = max(since.toordinal(), held[0].toordinal() - 1), min(until.toordinal(), held[1].toordinal())
+        for day in range(first, last + 1):
+            bounds = NightBounds.of(date.fromordinal(day), settings.night_starts)
             found.extend((m, bounds) for m in scanning.models_between(connection, bounds.first_ts, bounds.last_ts))
     return found
 

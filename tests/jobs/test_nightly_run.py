@@ -63,6 +63,16 @@ def test_reports_are_there_for_every_night(worked: tuple[Path, list[Done]]) -> N
         assert (cwd / "reports" / night / "index.html").is_file()
 
 
+def test_all_nights_can_be_asked_for_by_the_ends_of_the_calendar(
+    worked: tuple[Path, list[Done]], tmp_path: Path
+) -> None:
+    cwd, _ = worked
+    shutil.copy(cwd / "nights.db", tmp_path)
+    span = ("--since", "0001-01-01", "--until", "9999-12-31")
+    done = detector("scan", *span, "--db", "sqlite:///nights.db", "--as-of", AS_OF, "--json", cwd=tmp_path)
+    assert [night["night"] for night in done.document["nights"]] == list(NIGHTS)
+
+
 def test_a_repeated_run_says_the_same_and_stores_nothing(
     worked: tuple[Path, list[Done]], drill: Path, tmp_path: Path
 ) -> None:
