@@ -69,7 +69,7 @@ STRANGERS = """(tags) => {
     for (const { name, value } of one.attributes) {
       const foreign = /^on|^src|action$|^xlink|^ping|^background|^poster|^data$|^popover|^is$/.test(name);
       const styled = name === "style" && !one.closest(".plot");
-      const own = /^(#|([.][.]\\/)?index.html$|data:,$|INC-[0-9a-f]+.html$|\\d{4}-\\d\\d-\\d\\d\\/[-\\w.]+$)/;
+      const own = /^(#|([.][.]\\/)?index.html$|data:,$|INC-[0-9a-f]+[.](html|zip)$|\\d{4}-\\d\\d-\\d\\d\\/[-\\w.]+$)/;
       const leads = name === "href" && !own.test(value);
       if (foreign || styled || leads) found.push(`${one.localName} ${name}=${value.slice(0, 80)}`);
     }
