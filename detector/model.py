@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# What findings of no rule carry in its place: the anomaly detectors' names begin with the first.
+ANOMALY_PREFIX = "anomaly."
+RESEMBLANCE = "learned.resemblance"
+
+
 class Severity(StrEnum):
     """How much an incident or finding matters, in the order of the members, not of the alphabet."""
 

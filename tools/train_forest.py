@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from detector.config import Settings
-from detector.detect.learned.judging import AMBIGUOUS, FEWEST_QUERIES, SUSPICIOUS
+from detector.detect.learned.judging import FEWEST_QUERIES, lowest_bar
 from detector.detect.learned.words import BENIGN, technique_of
 from detector.features.registry import BY_NAME, NAMES
 from detector.features.scan import NightBounds, measure
@@ -227,7 +227,7 @@ def _left_out(table: pd.DataFrame, what: str) -> None:
         attack = np.array([one is not None for one in techniques])
         found[fold] = shares[:, attack].sum(axis=1)
         named[fold.to_numpy()] = [str(techniques[i]) for i in np.where(attack, shares, -1.0).argmax(axis=1)]
-    bars = np.array([AMBIGUOUS.get(Technique(name), SUSPICIOUS) if name else SUSPICIOUS for name in named])
+    bars = np.array([lowest_bar(Technique(name)) for name in named])
     told = table.assign(share=found, named=named, over=found >= bars)
     attacks = told[told["is_attack"]]
     right = attacks["named"] == attacks["kind"].map(lambda kind: str(technique_of(kind)))

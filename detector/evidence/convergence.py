@@ -9,7 +9,6 @@ because it was answered well.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import numpy as np
 from detector.evidence.pursuit import BEST_KEPT, best_candidates, reshaped, tops
 from detector.evidence.space import TextSpace, record_space, vector_space
 from detector.model import InputKind
+from detector.store.decode import record, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,10 +79,9 @@ class Ground:
             return points[usable], held[usable]
         payloads = [self.inputs.payloads[place] or b"" for place in kept]
         if self.inputs.kind is InputKind.TEXT:
-            texts = [payload.decode("utf-8", "replace") for payload in payloads]
-            return TextSpace().encode(texts).astype(np.float64), held
-        records = [_record(payload) for payload in payloads]
-        space = record_space(records, sorted({name for record in records for name in record}))
+            return TextSpace().encode([text(payload) for payload in payloads]).astype(np.float64), held
+        records = [record(payload) or {} for payload in payloads]
+        space = record_space(records, sorted({name for each in records for name in each}))
         return space.encode(records).astype(np.float64), held
 
 
@@ -198,14 +197,6 @@ def _goes_on_from_each(one: Pursuit, ties: NDArray[np.int64], ground: Ground) ->
             around.append(step / siblings)
             moved.append(step / back)
     return bool(around) and float(np.median(around)) < AROUND and float(np.median(moved)) < MOVED
-
-
-def _record(payload: bytes) -> dict[str, object]:
-    try:
-        loaded = json.loads(payload)
-    except ValueError:
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
 
 
 def _apart(points: NDArray[np.float64]) -> NDArray[np.float64]:

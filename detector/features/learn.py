@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detector.features.schema import CLASSES, REFERENCE_ROWS, ModelSchema
+from detector.features.schema import CLASSES, REFERENCE_ROWS, ModelSchema, nearest_distances
 from detector.features.variation import NEAR
 from detector.features.views import (
     LONGEST,
@@ -35,7 +35,6 @@ _FEWEST_CLIENTS = 10
 _MOST_LEFT_OUT = 0.1
 _FAR = 4.0
 _ROWS_ASKED = 16
-_AT_ONCE = 512
 _SEED = 20_240_229
 SAMPLE_COLUMNS = (
     "ts", "client_id", "label", "input_kind", "input", "input_hash", "probability_kind", "probabilities", "key_lo",
@@ -133,14 +132,7 @@ def _distances_to_others(
     order = np.argsort(client, kind="stable")
     names, first, counts = np.unique(client[order], return_index=True, return_counts=True)
     asked = order[np.arange(len(order)) - np.repeat(first, counts) < _ROWS_ASKED]
-    centred = view - view.mean(axis=0)
-    norms = (centred * centred).sum(axis=1)
-    nearest = np.empty(len(asked))
-    for at in range(0, len(asked), _AT_ONCE):
-        mine = asked[at : at + _AT_ONCE]
-        squares = norms[mine, None] + norms - 2.0 * centred[mine] @ centred.T
-        squares[client[mine, None] == client] = np.inf
-        nearest[at : at + _AT_ONCE] = np.sqrt(np.maximum(squares.min(axis=1), 0.0))
+    nearest = nearest_distances(view[asked], view, (client[asked], client))
     ends = np.cumsum(np.minimum(counts, _ROWS_ASKED))[:-1]
     return names, np.array([np.median(part) for part in np.split(nearest, ends)])
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from detector.model import (
+    ANOMALY_PREFIX,
     ATLAS_BY_TECHNIQUE,
+    RESEMBLANCE,
     TRAILING_NIGHTS,
     EntityKind,
     Finding,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     from detector.store.incident_bodies import StoredFinding
 
-ANOMALY_PREFIX = "anomaly."
-COMPARISON = "learned.resemblance"
 SCORE_BY_LEVEL: Mapping[Severity, float] = {
     Severity.LOW: 0.5,
     Severity.MEDIUM: 0.9,
@@ -55,7 +55,7 @@ def rank_techniques(findings: Iterable[Finding]) -> tuple[Technique, ...]:
     for finding in findings:
         level[finding.technique] = max(finding.level.rank, level.get(finding.technique, 0))
         rules[finding.technique].add(finding.rule)
-    order = {one: (-level[one], COMPARISON not in rules[one], -len(rules[one]), _ORDER.index(one)) for one in level}
+    order = {one: (-level[one], RESEMBLANCE not in rules[one], -len(rules[one]), _ORDER.index(one)) for one in level}
     return tuple(sorted(order, key=lambda one: order[one]))
 
 

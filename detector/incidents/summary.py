@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from detector.incidents.echoes import without_echoes
-from detector.incidents.profile import ANOMALY_PREFIX, best_confidence
-from detector.model import EntityKind, Finding, Severity, Technique
+from detector.incidents.profile import best_confidence
+from detector.model import ANOMALY_PREFIX, EntityKind, Finding, Severity, Technique
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

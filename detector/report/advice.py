@@ -86,11 +86,9 @@ def _subject(incident: Incident) -> str:
 
 def _who(dossier: Dossier, clients: Mapping[str, ClientSettings]) -> Brief:
     incident = dossier.context.incident
-    names = Markup(", ").join(bdi(client) for client in incident.clients[:_NAMED])
+    answer = _named(incident)
     if incident.entity_kind is EntityKind.NETWORK:
-        names = Markup("Network {}: {}").format(bdi(incident.entity_id), names)
-    left = len(incident.clients) - _NAMED
-    answer = Markup("{} and {} more").format(names, left) if left > 0 else names
+        answer = Markup("Network {}: {}").format(bdi(incident.entity_id), answer)
     declared = [client for client in incident.clients if client in clients]
     if not declared:
         return Brief("Who", answer, "No workload is declared for this client." if len(incident.clients) == 1 else "")

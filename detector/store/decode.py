@@ -110,15 +110,21 @@ def input_matrix(blobs: object, dimension: int) -> NDArray[np.float32]:
 
 def records(blobs: object) -> list[dict[str, Any] | None]:
     """Decode record inputs (canonical JSON); None where there is none, or what is there is not an object."""
-    return [_record(value) for value in _as_binary(blobs).to_pylist()]
+    return [record(value) for value in _as_binary(blobs).to_pylist()]
 
 
 def texts(blobs: object) -> list[str | None]:
     """Decode text inputs; None where there is none."""
-    return [None if value is None else value.decode("utf-8", "replace") for value in _as_binary(blobs).to_pylist()]
+    return [None if value is None else text(value) for value in _as_binary(blobs).to_pylist()]
 
 
-def _record(value: bytes | None) -> dict[str, Any] | None:
+def text(value: bytes) -> str:
+    """Decode one text input, as it was sent."""
+    return value.decode("utf-8", "replace")
+
+
+def record(value: bytes | None) -> dict[str, Any] | None:
+    """Decode one record input (canonical JSON); None where there is none, or it is not an object."""
     if value is None:
         return None
     try:

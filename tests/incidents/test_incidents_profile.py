@@ -15,7 +15,7 @@ from detector.incidents.building import build
 from detector.incidents.document import moment
 from detector.incidents.grouping import Group
 from detector.incidents.profile import _Stretch, most_queries
-from detector.model import EntityKind, Finding, Horizon, Member, Segment, Severity, Technique, Trigger
+from detector.model import RESEMBLANCE, EntityKind, Finding, Horizon, Member, Segment, Severity, Technique, Trigger
 from detector.store.incident_bodies import StoredFinding
 
 INVERSION, MEMBERSHIP, ATTRIBUTE, EXTRACTION, EVASION, PROBING = Technique
@@ -44,14 +44,14 @@ INVERSION, MEMBERSHIP, ATTRIBUTE, EXTRACTION, EVASION, PROBING = Technique
             [
                 finding(technique=EVASION, rule="b"),
                 finding(technique=EVASION, rule="c"),
-                finding(technique=MEMBERSHIP, rule=profile.COMPARISON),
+                finding(technique=MEMBERSHIP, rule=RESEMBLANCE),
             ],
             (MEMBERSHIP, EVASION),
         ),
         (
             [
                 finding(technique=EVASION, level=Severity.HIGH),
-                finding(technique=MEMBERSHIP, level=Severity.MEDIUM, rule=profile.COMPARISON),
+                finding(technique=MEMBERSHIP, level=Severity.MEDIUM, rule=RESEMBLANCE),
             ],
             (EVASION, MEMBERSHIP),
         ),

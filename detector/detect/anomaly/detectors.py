@@ -14,7 +14,7 @@ import pandas as pd
 
 from detector.features.registry import BY_NAME, NAMES
 from detector.hashing import short_id
-from detector.model import EntityKind, Finding, Horizon, Segment, Severity, Technique, Trigger
+from detector.model import ANOMALY_PREFIX, EntityKind, Finding, Horizon, Segment, Severity, Technique, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,9 +72,9 @@ def _tail_score(benign: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], 
 
 
 _DETECTORS = (
-    _Detector("anomaly.isolation_forest", "Unlike the model's benign clients (isolation forest)", _isolation_forest),
-    _Detector("anomaly.histogram", "Unlike the model's benign clients (histogram score)", _histogram),
-    _Detector("anomaly.tail", "Several features far in their benign tails", _tail_score),
+    _Detector("isolation_forest", "Unlike the model's benign clients (isolation forest)", _isolation_forest),
+    _Detector("histogram", "Unlike the model's benign clients (histogram score)", _histogram),
+    _Detector("tail", "Several features far in their benign tails", _tail_score),
 )
 
 
@@ -159,10 +159,10 @@ def _finding(detector: _Detector, windows: Windows, row: pd.Series, p: float, ba
         if row[f"{name}_tail"] > 0
     )
     words = ", ".join(f"{t.feature.replace('_', ' ')} ({BY_NAME[t.feature].signal})" for t in triggers[:3])
-    entity = str(row["entity_id"])
+    entity, rule = str(row["entity_id"]), ANOMALY_PREFIX + detector.name
     return Finding(
-        id=short_id(detector.name, windows.model, EntityKind.CLIENT, entity, Horizon.NIGHT, windows.night.isoformat()),
-        rule=detector.name,
+        id=short_id(rule, windows.model, EntityKind.CLIENT, entity, Horizon.NIGHT, windows.night.isoformat()),
+        rule=rule,
         title=detector.title,
         level=Severity.LOW,
         technique=Technique.PROBING,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.detect.learned.kernels import leaves
+from detector.detect.learned.kernels import leaves, path_credit
 from detector.errors import RuleError
 from detector.features.npz import read_npz
 
@@ -49,8 +49,7 @@ class Forest:
 
     def resembles(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return what rows (n, F) resemble: mean shares of the classes over the trees, (n, C), summing to 1."""
-        values = np.ascontiguousarray(rows, dtype=np.float32)
-        at = leaves(values, self.roots, self.feature, self.cut, self.left, self.right, self.null_left)
+        at = leaves(np.ascontiguousarray(rows, dtype=np.float32), *self._nodes)
         total = np.zeros((len(rows), len(self.classes)))
         for tree in range(at.shape[1]):
             total += self.shares(at[:, tree])
@@ -68,21 +67,12 @@ class Forest:
         sum over features and the share at the roots is what `resembles` says.
         """
         towards = self.shares(np.arange(len(self.counts), dtype=np.int32)) @ wanted.astype(np.float32)
-        credit = np.zeros((len(rows), len(self.features)))
-        at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
-        values = np.asarray(rows, dtype=np.float32)
-        entity = np.arange(len(rows))[:, None]
-        while (inner := self.feature[at] >= 0).any():
-            after = np.where(inner, self._step(values, entity, at), at)
-            of = np.broadcast_to(entity, at.shape)[inner]
-            np.add.at(credit, (of, self.feature[at][inner]), (towards[after] - towards[at])[inner])
-            at = after
-        return credit / max(len(self.roots), 1)
+        credit = path_credit(np.ascontiguousarray(rows, dtype=np.float32), towards, *self._nodes)
+        return np.asarray(credit / max(len(self.roots), 1))
 
-    def _step(self, values: NDArray[np.float32], entity: NDArray[np.int64], at: NDArray[np.int32]) -> NDArray[np.int32]:
-        seen = values[entity, np.maximum(self.feature[at], 0)]
-        goes_left = np.where(np.isnan(seen), self.null_left[at], seen <= self.cut[at])
-        return np.where(goes_left, self.left[at], self.right[at]).astype(np.int32)
+    @property
+    def _nodes(self) -> tuple[NDArray[np.generic], ...]:
+        return self.roots, self.feature, self.cut, self.left, self.right, self.null_left
 
 
 @cache

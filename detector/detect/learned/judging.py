@@ -20,6 +20,7 @@ from detector.features.registry import BY_NAME, NAMES
 from detector.hashing import short_id
 from detector.model import (
     ATLAS_BY_TECHNIQUE,
+    RESEMBLANCE,
     EntityKind,
     Finding,
     Horizon,
@@ -38,14 +39,13 @@ if TYPE_CHECKING:
     from detector.detect.learned.forest import Forest
     from detector.model import Windows
 
-RULE = "learned.resemblance"
 TITLE = "Behaves like an attack in the laboratory"
 FEWEST_QUERIES = 60
 SUSPICIOUS = 0.5
 SURE = 0.8
 # What these two do, studies of a model do as well: uniform designs, and one field changed in record after record. A
 # fairness audit is a sweep for a sensitive field in all but its purpose.
-AMBIGUOUS = {Technique.EXTRACTION: 0.6, Technique.ATTRIBUTE: 0.75}
+_AMBIGUOUS = {Technique.EXTRACTION: 0.6, Technique.ATTRIBUTE: 0.75}
 # No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
 _HIGHEST_BAR = 0.7
 _BENIGN_QUANTILE = 0.995
@@ -123,6 +123,11 @@ class _Classes:
         return np.array([not name.startswith(BENIGN) for name in self.names])
 
 
+def lowest_bar(technique: Technique) -> float:
+    """Return the share of attacks from which a window is suspicious of `technique` where no baseline lifts it."""
+    return _AMBIGUOUS.get(technique, SUSPICIOUS)
+
+
 def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblance, ...]:
     """Return what each window of enough queries resembles, in the order of the windows."""
     frame = windows.frame
@@ -165,7 +170,7 @@ def _resemblance(
     technique = max(by_technique, key=lambda t: by_technique[t])
     places = classes.techniques[technique]
     workload = int(classes.workloads[shares[classes.workloads].argmax()])
-    bar, p = AMBIGUOUS.get(technique, SUSPICIOUS), None
+    bar, p = lowest_bar(technique), None
     if benign is not None and len(benign):
         bar = float(np.clip(np.quantile(benign, _BENIGN_QUANTILE), bar, max(bar, _HIGHEST_BAR)))
         p = float(1 + (benign >= attack).sum()) / (len(benign) + 1)
@@ -200,8 +205,8 @@ def _finding(windows: Windows, one: Resemblance, values: NDArray[np.float64], cr
     words = ", ".join(f"{t.feature.replace('_', ' ')} ({BY_NAME[t.feature].signal})" for t in triggers[:3])
     grave = one.attack >= SURE and one.technique is Technique.INVERSION
     return Finding(
-        id=short_id(RULE, windows.model, kind, entity, horizon, windows.night.isoformat()),
-        rule=RULE,
+        id=short_id(RESEMBLANCE, windows.model, kind, entity, horizon, windows.night.isoformat()),
+        rule=RESEMBLANCE,
         title=TITLE,
         level=Severity.HIGH if grave else Severity.MEDIUM,
         technique=one.technique,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detector.evidence.comparison import likeness
-from detector.evidence.comparison.encoding import record, text
 from detector.evidence.shapes import image_shape, is_channels_first
 from detector.evidence.space import RecordSpace, TextSpace, VectorSpace
+from detector.store.decode import record, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +49,8 @@ def measure(context: IncidentContext, row: int, target: str, member: int, other:
     if isinstance(space, RecordSpace):
         guessed = likeness.guess(space, _known(others or members, target))
         measured, fields = likeness.records(
-            space, record(payload), _record(members.content[member]), _record(beside) if beside is not None else None,
-            guessed,
+            space, record(payload) or {}, _record(members.content[member]),
+            _record(beside) if beside is not None else None, guessed,
         )  # fmt: skip
         return measured, fields, ()
     return (), (), ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from detector.evidence.comparison.parts import Disclosed
 from detector.evidence.space import RecordSpace, TextSpace, VectorSpace, nearest
 from detector.model import InputKind
+from detector.store.decode import record, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,24 +36,10 @@ def encoded(context: IncidentContext, rows: Sequence[int]) -> NDArray[np.float32
         return space.encode(context.inputs.vectors[places])
     payloads = [context.inputs.payloads[place] or b"" for place in places] if context.inputs.payloads else []
     if isinstance(space, RecordSpace) and kind is InputKind.RECORD:
-        return space.encode([record(payload) for payload in payloads])
+        return space.encode([record(payload) or {} for payload in payloads])
     if isinstance(space, TextSpace) and kind is InputKind.TEXT:
         return space.encode([text(payload) for payload in payloads])
     raise MismatchError("The inputs in the log and the records of the sample are not of the same kind.")
-
-
-def record(payload: bytes) -> dict[str, Any]:
-    """Return the fields of a record's canonical JSON, none where it is no record."""
-    try:
-        loaded = json.loads(payload)
-    except ValueError:
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
-
-
-def text(payload: bytes) -> str:
-    """Return a text as it was sent."""
-    return payload.decode("utf-8", "replace")
 
 
 def nearest_in(points: NDArray[np.float32], sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

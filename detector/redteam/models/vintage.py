@@ -8,6 +8,7 @@ import numpy as np
 
 from detector.redteam.forms import VectorForm
 from detector.redteam.models.base import TargetModel, split
+from detector.redteam.models.records import RecordEncoder
 from detector.redteam.networks import fitted
 from detector.redteam.randomness import stream
 from detector.redteam.rounding import significant
@@ -28,11 +29,7 @@ def build(seed: int) -> TargetModel:
     bottles = _measured_again(measured[drawn], rng)
     train, holdout, rest = split(bottles, growers[drawn], 500, 300, seed)
     low, high = significant(bottles.min(axis=0)), significant(bottles.max(axis=0))
-    middle, spread = train.rows.mean(axis=0), train.rows.std(axis=0)
-
-    def encode(rows: FloatArray) -> FloatArray:
-        return np.asarray((rows - middle) / spread)
-
+    encode = RecordEncoder.of(train.rows, ()).encode
     return TargetModel(
         name="vintage",
         version="3.1.0",

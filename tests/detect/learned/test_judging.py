@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from detector.detect.learned import Resemblance, lowered, resemblances, suspects
-from detector.detect.learned.judging import FEWEST_QUERIES, RULE, SUSPICIOUS
+from detector.detect.learned.judging import FEWEST_QUERIES, SUSPICIOUS
 from detector.features.registry import NAMES
-from detector.model import EntityKind, Finding, Horizon, Severity, Technique, Trigger, Windows
+from detector.model import RESEMBLANCE, EntityKind, Finding, Horizon, Severity, Technique, Trigger, Windows
 from tests.baseline.baseline_making import baseline_of, benign
 
 NIGHT = date(2026, 11, 13)
@@ -52,7 +52,12 @@ def test_a_climb_is_found_named_and_explained() -> None:
     known = benign(300)
     known[:, NAMES.index("query_count")] = 500
     (found,) = suspects(windows, resemblances(windows, baseline_of(known)))
-    assert (found.rule, found.technique, found.entity_id, found.clients) == (RULE, Technique.INVERSION, "x0", ("x0",))
+    assert (found.rule, found.technique, found.entity_id, found.clients) == (
+        RESEMBLANCE,
+        Technique.INVERSION,
+        "x0",
+        ("x0",),
+    )
     assert found.level.rank >= Severity.MEDIUM.rank
     assert (found.segment.first_ts, found.segment.last_ts, found.segment.target) == (3, 5, "7")
     assert found.p == pytest.approx(1 / 301)
