@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 
+JUDGING = ("detector.jobs.scan", "detector.features.kernels")
 SCAN = ("scipy.special", "pyod.models.iforest", "pyod.models.hbos")
 REPORT = ("detector.report.writer",)
 

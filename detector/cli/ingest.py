@@ -57,6 +57,7 @@ def ingest(
     from detector.cli.ingesting import (
         check_paths,
         damage_lines,
+        early_look,
         file_lines,
         ingest_document,
         reading_options,
@@ -66,12 +67,13 @@ def ingest(
     from detector.exits import ExitCode
     from detector.ingest.pipeline import ingest as load
 
-    settings = checked_settings(db, config_file)
-    options = reading_options(settings, log_format, mapping, assume_tz, now(as_of))
-    check_paths(paths)
-    site = open_site(db, config_file, create=True)
-    with watching(quiet=quiet or as_json) as progress:
-        result = load(site.store, paths, options, progress)
+    with early_look(paths) as look:
+        settings = checked_settings(db, config_file)
+        options = reading_options(settings, log_format, mapping, assume_tz, now(as_of))
+        check_paths(paths)
+        site = open_site(db, config_file, create=True)
+        with watching(quiet=quiet or as_json) as progress:
+            result = load(site.store, paths, options, progress, look)
     share = settings.thresholds.max_rejects if max_rejects is None else max_rejects
     if as_json:
         print_json(ingest_document(result))

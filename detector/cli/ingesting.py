@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from detector.config import Settings
+    from detector.ingest.contents import Looking
     from detector.ingest.options import FileResult, IngestOptions, IngestResult, Progress
 
 _PATH_WIDTH = 200
@@ -29,6 +30,22 @@ def check_paths(paths: Sequence[Path]) -> None:
     from detector.ingest.sources import find_files
 
     find_files(paths)
+
+
+@contextmanager
+def early_look(paths: Sequence[Path]) -> Iterator[Looking | None]:
+    """Hash the first file in a thread while the caller opens the store; None for no file, of which others tell."""
+    from detector.errors import IngestError, UsageError
+    from detector.ingest.contents import Looking
+    from detector.ingest.sources import find_files
+
+    try:
+        first = find_files(paths)[0].path
+    except (IngestError, UsageError):
+        yield None
+        return
+    with Looking(first) as look:
+        yield look
 
 
 def reading_options(

@@ -68,25 +68,26 @@ def run(
     PATH is a file, a folder or a glob. Run again after any interruption: nothing is counted twice, and the exit code is
     that of an undisturbed run.
     """
-    from detector.cli.ingesting import check_paths, reading_options, watching
+    from detector.cli.ingesting import check_paths, early_look, reading_options, watching
     from detector.jobs.nightly import RunOptions
     from detector.jobs.nightly import run as work
     from detector.model import Severity
 
     moment = now(as_of)
-    # What is wrong with the command line is told before anything is touched, and before there is nothing to read.
-    reading = reading_options(checked_settings(db, config_file), log_format, mapping, assume_tz, moment)
-    check_paths(paths)
-    site = open_site(db, config_file, create=True)
-    options = RunOptions(
-        out=out,
-        night=night,
-        max_rejects=site.settings.thresholds.max_rejects if max_rejects is None else max_rejects,
-        fail_on=Severity(fail_on or site.settings.alerts.fail_on),
-        as_of=moment,
-    )
-    with watching(quiet=quiet or as_json) as progress:
-        outcome = work(site.store, paths, site.settings, reading, options, progress)
+    with early_look(paths) as look:
+        # What is wrong with the command line is told before anything is touched, and before there is nothing to read.
+        reading = reading_options(checked_settings(db, config_file), log_format, mapping, assume_tz, moment)
+        check_paths(paths)
+        site = open_site(db, config_file, create=True)
+        options = RunOptions(
+            out=out,
+            night=night,
+            max_rejects=site.settings.thresholds.max_rejects if max_rejects is None else max_rejects,
+            fail_on=Severity(fail_on or site.settings.alerts.fail_on),
+            as_of=moment,
+        )
+        with watching(quiet=quiet or as_json) as progress:
+            outcome = work(site.store, paths, site.settings, reading, options, progress, look=look)
     code = _final(outcome, exit_style, exit_zero=exit_zero)
     _tell(outcome, options.max_rejects, code, as_json=as_json, quiet=quiet)
     stop(code)

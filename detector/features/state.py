@@ -95,7 +95,9 @@ class States:
         for merge, fold in ((Merge.SUM, np.add), (Merge.MAX, np.fmax), (Merge.MIN, np.fmin)):
             places = self.layout.positions(merge)
             # A null is the neutral element: one night that could not tell must not blind the week.
-            values = np.nan_to_num(rows[:, places]) if merge is Merge.SUM else rows[:, places]
+            values = rows[:, places]
+            if merge is Merge.SUM:
+                np.nan_to_num(values, copy=False)
             out[:, places] = fold.reduceat(values, firsts, axis=0) if len(places) else 0.0
         lasts = np.append(firsts[1:], len(rows)) - 1
         for places in self.layout.best_groups:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_READ = 1 << 20
+_READ = 1 << 23
 _PATIENCE = 0.2
 _SNIFFED = 1 << 16
 _PARQUET = b"PAR1"

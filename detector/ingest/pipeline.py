@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +32,11 @@ _WORTH_WARMING = 1 << 28
 
 
 def ingest(
-    store: Store, paths: Sequence[Path], options: IngestOptions, progress: Progress | None = None
+    store: Store,
+    paths: Sequence[Path],
+    options: IngestOptions,
+    progress: Progress | None = None,
+    look: Looking | None = None,
 ) -> IngestResult:
     """Bring log files into the store.
 
@@ -42,6 +45,7 @@ def ingest(
         paths: files, folders, patterns.
         options: how to read them.
         progress: told how far each file is.
+        look: a look at the first file, where the caller has begun one.
 
     Returns:
         what each file gave. A damaged file is a result, not an error: see `IngestResult.damaged`.
@@ -53,7 +57,7 @@ def ingest(
     """
     check_zone(options.assume_tz)
     sources = find_files(paths)
-    with Looking(sources[0].path) as first:
+    with look or Looking(sources[0].path) as first:
         # Loading these and opening the store takes about as long as hashing a gigabyte.
         from detector.store.ingesting import ingest_lane
         from detector.store.migrate import upgrade
@@ -66,10 +70,13 @@ def ingest(
 def _ingested(
     lane: IngestLane, sources: Sequence[Source], first: Looking, options: IngestOptions, progress: Progress | None
 ) -> IngestResult:
-    size = sources[0].path.stat().st_size
+    path = sources[0].path
+    size = path.stat().st_size
     if size > _WORTH_WARMING and not lane.knows_size(size):
         # It is most likely new: what will parse it is loaded while it is hashed.
-        importlib.import_module("detector.ingest.storing")
+        from detector.ingest.rehearsal import rehearse
+
+        rehearse(path, options)
     with _Run(lane, options, progress, first) as run:
         found = [run.file(source) for source in sources]
         run.finish()

@@ -10,12 +10,11 @@ from detector.detect.rules import load_rules
 from detector.errors import NothingToReadError
 from detector.exits import ExitCode
 from detector.features.scan import NightBounds
-from detector.jobs.scan import ScanOutcome, scan_night
 from detector.model import STILL_OPEN, Severity
 from detector.store import scanning
 from detector.store.incidents import highest_open, list_incidents
 from detector.store.runs import record_run
-from detector.warming import REPORT, warm
+from detector.warming import JUDGING, REPORT, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
 
     from detector.config import Settings
     from detector.detect.rules import RuleSet
+    from detector.ingest.contents import Looking
     from detector.ingest.options import IngestOptions, IngestResult, Progress
+    from detector.jobs.scan import ScanOutcome
     from detector.model import Incident
     from detector.store.engine import Store
 
@@ -82,6 +83,7 @@ def run(
     options: RunOptions,
     progress: Progress | None = None,
     tell: Told | None = None,
+    look: Looking | None = None,
 ) -> RunOutcome:
     """Do the night's work; killed at any moment and run again, it ends as if it had never been disturbed.
 
@@ -94,7 +96,8 @@ def run(
 
     rules = site_rules(settings)
     beside = custodian(store, settings, rules)
-    ingested = ingest(store, paths, reading, progress)
+    warm(*JUDGING)
+    ingested = ingest(store, paths, reading, progress, look)
     nights = _nights_to_scan(store, ingested, settings, options)
     warm(*REPORT)
     scanned = scan_nights(store, nights, settings, rules, options.as_of, tell)
@@ -156,6 +159,8 @@ def scan_nights(
     tell: Told | None = None,
 ) -> tuple[ScanOutcome, ...]:
     """Scan nights in order; then later nights whose trailing windows these made stale, which are not returned."""
+    from detector.jobs.scan import scan_night
+
     outcomes = []
     for model, bounds in nights:
         if tell is not None:
@@ -167,6 +172,8 @@ def scan_nights(
 
 def _scan_stale(store: Store, settings: Settings, rules: RuleSet, as_of: datetime) -> None:
     """Judge anew the nights that late records touched; where raw queries are gone, the windows stay as they were."""
+    from detector.jobs.scan import scan_night
+
     with store.begin() as connection:
         stale = scanning.stale_nights(connection)
     for model, name in stale:

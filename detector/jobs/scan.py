@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from detector.features.windows import NightStates
     from detector.model import Finding, Incident
     from detector.store.engine import Store
+    from detector.store.window_rows import WindowRow
 
 # One window in 2,000 is about one a night for a model of this size; an anomaly alone is low.
 ANOMALY_BUDGET = 5e-4
@@ -109,21 +111,22 @@ def scan_night(
         windows = with_tails(scanned.windows, standing.baseline)
         by_window = evaluate_windows(rules, windows)
         by_query = matcher.result()
-        odd = anomalies(windows, standing.baseline, budget=ANOMALY_BUDGET) if standing.baseline else ()
-        alike = learned.resemblances(windows, standing.baseline)
-        judged = (*learned.lowered(by_window.findings, alike), *learned.suspects(windows, alike))
+        with ThreadPoolExecutor(1, thread_name_prefix="beside") as beside:
+            alike = beside.submit(learned.resemblances, windows, standing.baseline)
+            rows = beside.submit(rows_of, windows, scanned.own)
+            odd = anomalies(windows, standing.baseline, budget=ANOMALY_BUDGET) if standing.baseline else ()
+        judged = (*learned.lowered(by_window.findings, alike.result()), *learned.suspects(windows, alike.result()))
         pooled = attribute_networks(
             judged,
             lambda s, who: scanning.count_by_client(connection, model, s.first_ts, s.last_ts, who),
         )
         findings = (*pooled, *by_query.findings, *odd)
         past = _earlier_findings(connection, model, bounds.night)
-        together = evaluate_correlations(rules, _unexplained([*past, *findings], rules), bounds.night)
-        findings = (*findings, *together.findings)
+        findings += evaluate_correlations(rules, _unexplained([*past, *findings], rules), bounds.night).findings
         if scanned.is_new_schema:
             s = scanned.schema
             scanning.add_schema(connection, scanning.StoredSchema(s.model, s.version, s.night, s.body(), s.arrays()))
-        _write(connection, scanned, windows, standing.baseline, coverage, as_of)
+        _write(connection, scanned, rows.result(), standing.baseline, coverage, as_of)
         incidents = apply(
             connection, model=model, night=bounds.night, findings=findings, settings=settings, as_of=as_of
         )
@@ -166,15 +169,15 @@ def _unexplained(findings: Sequence[Finding], rules: RuleSet) -> list[Finding]:
 def _write(
     connection: Connection,
     scanned: ScannedNight,
-    windows: Windows,
+    rows: Sequence[WindowRow],
     baseline: Baseline | None,
     coverage: Coverage,
     as_of: datetime,
 ) -> None:
-    night = windows.night.isoformat()
-    window_rows.replace_windows(connection, windows.model, night, rows_of(windows, scanned.own))
+    model, night = scanned.windows.model, scanned.windows.night.isoformat()
+    window_rows.replace_windows(connection, model, night, rows)
     row = scanning.NightRow(
-        model=windows.model,
+        model=model,
         night=night,
         query_count=scanned.queries,
         stale=False,

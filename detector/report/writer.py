@@ -12,7 +12,7 @@ from detector.report import incident_page, night_page
 from detector.report.environment import render
 from detector.report.files import MAX_BYTES, page_name, write_page
 from detector.report.notes import RunNotes
-from detector.report.rulebook import read_rulebook
+from detector.report.rulebook import Rulebook, read_rulebook
 from detector.report.stored_notes import files_of, judged_of
 from detector.store import incidents as incident_rows
 from detector.store.evidence import read_items
@@ -103,7 +103,7 @@ def write_night(
     """
     by_night = _incidents_by_night(store, nights, only)
     written: dict[str, str] = {}
-    book = read_rulebook(settings)
+    book = read_rulebook(settings) if any(by_night.values()) else Rulebook()
     frames = {
         night: incident_page.Frame(
             settings=settings,

@@ -12,10 +12,11 @@ from sqlalchemy import BigInteger, Integer
 
 from detector.errors import StoreError
 from detector.model import RowFlag
+from detector.store.checkpoints import checkpoints
 from detector.store.tables import query, source_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -74,8 +75,10 @@ class FirstReject:
 class IngestLane:
     """One writer's connection to the store; every change since the last `commit` is one transaction."""
 
-    def __init__(self, connection: Any, *, is_sqlite: bool) -> None:  # noqa: ANN401 - ADBC has no types
+    def __init__(self, connection: Any, written: Callable[[int], None], *, is_sqlite: bool) -> None:  # noqa: ANN401 - ADBC has no types
         self._connection = connection
+        self._written = written
+        self._uncommitted = 0
         self._is_sqlite = is_sqlite
         self._cursor = connection.cursor()
         self._has_seen = False
@@ -88,6 +91,8 @@ class IngestLane:
     def commit(self) -> None:
         """Make everything since the last commit durable."""
         self._connection.commit()
+        self._written(self._uncommitted)
+        self._uncommitted = 0
 
     def rollback(self) -> None:
         """Undo everything since the last commit."""
@@ -226,6 +231,7 @@ class IngestLane:
         if table.num_rows:
             filled = [name for name in table.column_names if table[name].null_count < table.num_rows]
             self._cursor.adbc_ingest(table_name, table.select(filled), mode="append")
+            self._uncommitted += table.nbytes
 
     def name_classes(self, rows: pa.Table) -> None:
         """Append rows to `model_class`; what another writer has named in the meantime stays."""
@@ -279,8 +285,8 @@ def ingest_lane(store: Store) -> Iterator[IngestLane]:
     """
     import adbc_driver_manager
 
-    with store.bulk() as connection:
-        lane = IngestLane(connection, is_sqlite=store.is_sqlite)
+    with store.bulk() as connection, checkpoints(store) as written:
+        lane = IngestLane(connection, written, is_sqlite=store.is_sqlite)
         try:
             yield lane
         except adbc_driver_manager.Error as error:

@@ -149,3 +149,28 @@ def test_progress_is_told_to_the_end(bench: Bench) -> None:
     assert told == sorted(told)
     assert told[-1] == (path.stat().st_size, path.stat().st_size)
     assert len(told) > 5
+
+
+def test_a_look_begun_earlier_serves_the_first_file(bench: Bench) -> None:
+    from detector.ingest.contents import Looking
+    from detector.ingest.options import IngestOptions
+    from detector.ingest.pipeline import ingest
+
+    first, second = (bench.write(line(request_id=name), name=f"{name}.jsonl") for name in ("a", "b"))
+    with Looking(first) as look:
+        both = ingest(bench.store, [first, second], IngestOptions(), look=look)
+    assert [(file.path, file.stored) for file in both.files] == [(first, 1), (second, 1)]
+    with Looking(second) as look:
+        again = ingest(bench.store, [first, second], IngestOptions(), look=look)
+    assert [file.status.value for file in again.files] == ["already_stored", "already_stored"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"nothing", b'{"a": 1', b'{"timestamp": 1}\n' * 3, b"\x00\xff\n" * 9])
+def test_a_rehearsal_on_anything_leaves_no_trace(tmp_path: Path, content: bytes) -> None:
+    from detector.ingest.options import IngestOptions
+    from detector.ingest.rehearsal import rehearse
+
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(content)
+    rehearse(path, IngestOptions())
+    assert path.read_bytes() == content

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.detect.learned.kernels import leaves, path_credit
+from detector.detect.learned.kernels import NODE, leaves, path_credit
 from detector.errors import RuleError
 from detector.features.npz import read_npz
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _FILE = "forest.npz"
 _ARRAYS = ("roots", "feature", "cut", "left", "right", "null_left", "shares", "told")
+_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,14 @@ class Forest:
 
     def resembles(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return what rows (n, F) resemble: mean shares of the classes over the trees, (n, C), summing to 1."""
-        at = leaves(np.ascontiguousarray(rows, dtype=np.float32), *self._nodes)
-        total = np.zeros((len(rows), len(self.classes)))
+        values = np.ascontiguousarray(rows, dtype=np.float32)
+        with ThreadPoolExecutor() as pool:
+            parts = list(pool.map(self._mean_shares, np.array_split(values, max(1, len(values) // _AT_A_TIME))))
+        return np.concatenate(parts)
+
+    def _mean_shares(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        at = leaves(values, self.roots, self._nodes)
+        total = np.zeros((len(values), len(self.classes)))
         for tree in range(at.shape[1]):
             total += self.shares(at[:, tree])
         return total / max(len(self.roots), 1)
@@ -67,12 +75,15 @@ class Forest:
         sum over features and the share at the roots is what `resembles` says.
         """
         towards = self.shares(np.arange(len(self.counts), dtype=np.int32)) @ wanted.astype(np.float32)
-        credit = path_credit(np.ascontiguousarray(rows, dtype=np.float32), towards, *self._nodes)
+        credit = path_credit(np.ascontiguousarray(rows, dtype=np.float32), towards, self.roots, self._nodes)
         return np.asarray(credit / max(len(self.roots), 1))
 
-    @property
-    def _nodes(self) -> tuple[NDArray[np.generic], ...]:
-        return self.roots, self.feature, self.cut, self.left, self.right, self.null_left
+    @cached_property
+    def _nodes(self) -> NDArray[np.void]:
+        nodes = np.empty(len(self.feature), NODE)
+        nodes["asks"] = np.where(self.feature < 0, -1, 2 * self.feature.astype(np.int32) + self.null_left)
+        nodes["cut"], nodes["left"], nodes["right"] = self.cut, self.left, self.right
+        return nodes
 
 
 @cache

@@ -128,6 +128,25 @@ def lowest_bar(technique: Technique) -> float:
     return _AMBIGUOUS.get(technique, SUSPICIOUS)
 
 
+@dataclass(frozen=True)
+class _Benign:
+    """The model's benign windows of one horizon: their attack shares, ascending, and the bar that these ask for."""
+
+    attack: NDArray[np.float64]
+    asked: float
+
+    @classmethod
+    def of(cls, attack: NDArray[np.float64]) -> _Benign:
+        return cls(np.sort(attack), float(np.quantile(attack, _BENIGN_QUANTILE)))
+
+    def bar(self, lowest: float) -> float:
+        return float(np.clip(self.asked, lowest, max(lowest, _HIGHEST_BAR)))
+
+    def p(self, attack: float) -> float:
+        as_high = len(self.attack) - int(np.searchsorted(self.attack, attack))
+        return (1 + as_high) / (len(self.attack) + 1)
+
+
 def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblance, ...]:
     """Return what each window of enough queries resembles, in the order of the windows."""
     frame = windows.frame
@@ -138,48 +157,45 @@ def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblan
     classes = _Classes(forest.classes)
     shares = forest.resembles(chosen[list(forest.features)].to_numpy(dtype=np.float64))
     attack = shares[:, classes.attacks].sum(axis=1)
-    told = [_against(forest, classes, baseline, Horizon(h)) for h in Horizon]
-    held = dict(zip(Horizon, told, strict=True))
+    by_technique = np.stack([shares[:, places].sum(axis=1) for places in classes.techniques.values()], axis=1)
+    told = [tuple(classes.techniques)[most] for most in by_technique.argmax(axis=1)]
+    benign = {horizon.value: _against(forest, classes, baseline, horizon) for horizon in Horizon}
     keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
     return tuple(
-        _resemblance((int(row), keys[i]), shares[i], float(attack[i]), held[Horizon(keys[i][2])], classes)
+        _resemblance((int(row), keys[i]), shares[i], (float(attack[i]), told[i]), benign[keys[i][2]], classes)
         for i, row in enumerate(chosen.index)
     )
 
 
-def _against(
-    forest: Forest, classes: _Classes, baseline: Baseline | None, horizon: Horizon
-) -> NDArray[np.float64] | None:
-    """Return the attack shares of the model's benign windows, ascending; None without a baseline."""
+def _against(forest: Forest, classes: _Classes, baseline: Baseline | None, horizon: Horizon) -> _Benign | None:
+    """Return the model's benign windows; None without a baseline, or where it has none of enough queries."""
     if baseline is None:
         return None
     columns = [NAMES.index(name) for name in forest.features]
     benign = baseline.matrix(horizon)
     enough = benign[:, NAMES.index("query_count")] >= FEWEST_QUERIES
-    return np.sort(forest.resembles(benign[enough][:, columns])[:, classes.attacks].sum(axis=1))
+    if not enough.any():
+        return None
+    return _Benign.of(forest.resembles(benign[enough][:, columns])[:, classes.attacks].sum(axis=1))
 
 
 def _resemblance(
     place: tuple[int, tuple[str, str, str]],
     shares: NDArray[np.float64],
-    attack: float,
-    benign: NDArray[np.float64] | None,
+    told: tuple[float, Technique],
+    benign: _Benign | None,
     classes: _Classes,
 ) -> Resemblance:
-    by_technique = {t: float(shares[places].sum()) for t, places in classes.techniques.items()}
-    technique = max(by_technique, key=lambda t: by_technique[t])
+    attack, technique = told
     places = classes.techniques[technique]
     workload = int(classes.workloads[shares[classes.workloads].argmax()])
-    bar, p = lowest_bar(technique), None
-    if benign is not None and len(benign):
-        bar = float(np.clip(np.quantile(benign, _BENIGN_QUANTILE), bar, max(bar, _HIGHEST_BAR)))
-        p = float(1 + (benign >= attack).sum()) / (len(benign) + 1)
+    lowest = lowest_bar(technique)
     return Resemblance(
         row=place[0],
         window=place[1],
         attack=attack,
-        bar=bar,
-        p=p,
+        bar=benign.bar(lowest) if benign else lowest,
+        p=benign.p(attack) if benign else None,
         technique=technique,
         family=classes.names[int(places[shares[places].argmax()])],
         workload=classes.names[workload],
