@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.cli.common import Night, open_site, output_options, print_json, store_options
+from detector.cli.common import Night, as_of_option, now, open_site, output_options, print_json, store_options
 from detector.cli.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
-    from pathlib import Path
+    from datetime import date, datetime
 
-    from detector.jobs.explain import Explanation
+    from detector.evidence.explanation import Explanation
 
 _SHOWN = 12
 
@@ -23,12 +23,16 @@ _SHOWN = 12
 @click.argument("client", metavar="CLIENT")
 @click.option("--model", help="On this model only.")
 @click.option("--night", type=Night(), help="Of this night only [the newest].")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write it as a page.")
+@as_of_option
 @store_options
 @output_options
 def explain(
     client: str,
     model: str | None,
     night: date | None,
+    html: Path | None,
+    as_of: datetime | None,
     db: str | None,
     config_file: Path | None,
     *,
@@ -36,11 +40,15 @@ def explain(
     quiet: bool,
 ) -> None:
     """Say why CLIENT is, or is not, suspicious: its features against its own history, its peers and the baseline."""
-    from detector.jobs.explain import explain as work
+    from detector.evidence.explanation import explain as work
 
     site = open_site(db, config_file, create=False)
     with site.store.begin() as connection:
         found = work(connection, client, model, night)
+    if html is not None:
+        from detector.report.client_page import write_client
+
+        write_client(html, found, site.settings, now(as_of))
     if as_json:
         print_json({"client": client, "windows": [_document(one) for one in found]})
     elif not quiet:

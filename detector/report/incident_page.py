@@ -59,7 +59,7 @@ def build(dossier: Dossier, reasons: Sequence[str], events: Sequence[Event], fra
     context = dossier.context
     incident, clients = context.incident, frame.settings.clients
     head = advice.heading(dossier)
-    findings = tables.findings(incident, frame.book)
+    findings = tables.findings(incident.findings, frame.book)
     queries = tables.queries(dossier, redact=frame.redact, limit=frame.sample_rows)
     return IncidentPage(
         id=incident.id,

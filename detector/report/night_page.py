@@ -11,6 +11,7 @@ from detector.exits import ExitCode
 from detector.model import STILL_OPEN, EvidenceStatus, Severity
 from detector.report import words
 from detector.report.advice import bdi
+from detector.report.charts import bar
 from detector.report.night_view import FileView, IncidentLine, IndexPage, JudgedView, NightLine, NightPage
 from detector.report.visible import name, sentence
 
@@ -64,17 +65,42 @@ def night_page(
     )
 
 
-def night_line(night: date, incidents: Sequence[Incident], judged: Sequence[NightNote]) -> NightLine:
-    """Return one night as a line of the list of nights."""
+def night_line(
+    night: date, incidents: Sequence[Incident], judged: Sequence[NightNote], files: Sequence[FileNote], busiest: int
+) -> NightLine:
+    """Return one night as a line of the list of nights; `busiest` is how many queries the fullest of them has."""
     counts = Counter(incident.severity for incident in incidents if incident.status in STILL_OPEN)
+    queries = sum(note.queries for note in judged)
     return NightLine(
         night=night.isoformat(),
         day=words.day(night),
         models=words.listed([name(note.model) for note in judged]),
-        queries=words.count(sum(note.queries for note in judged)),
+        queries=words.count(queries),
+        bar=bar.draw(queries / max(busiest, 1), attack=False),
         counts=tuple((level.value, counts[level]) for level in reversed(Severity) if counts[level]),
         settled=sum(1 for incident in incidents if incident.status not in STILL_OPEN),
+        coverage=_coverage(judged),
+        quality=_quality(files),
     )
+
+
+def _coverage(judged: Sequence[NightNote]) -> str:
+    """Return what the logs did not show everywhere, as a share of the queries; of several models the least."""
+    least: dict[str, float] = {}
+    for note in judged:
+        for what, value in note.coverage:
+            least[what] = min(value, least.get(what, 1.0))
+    partial = [f"{what.replace('_', ' ')} ({words.share(value)})" for what, value in least.items() if value < 1]
+    return f"all but {words.listed(partial)}" if partial else "all" if least else words.NONE
+
+
+def _quality(files: Sequence[FileNote]) -> str:
+    """Return what of the files could not be used."""
+    damaged = sum(1 for file in files if file.damage is not None)
+    rejected, read = sum(file.rejected for file in files), sum(file.read for file in files)
+    parts = [f"{words.count(rejected)} rejected ({words.share(rejected / max(read, 1))})"] if rejected else []
+    parts += [f"{words.plural(damaged, 'file')} damaged"] if damaged else []
+    return ", ".join(parts) or ("whole" if files else words.NONE)
 
 
 def index_page(nights: Sequence[NightLine], lines: Sequence[IncidentLine], as_of: datetime, version: str) -> IndexPage:

@@ -71,14 +71,17 @@ class NightPage:
 
 @dataclass(frozen=True)
 class NightLine:
-    """One night in the list of nights."""
+    """One night in the list of nights; `bar` is its queries beside those of the other nights."""
 
     night: str
     day: str
     models: str
     queries: str
+    bar: Markup
     counts: tuple[tuple[str, int], ...]
     settled: int
+    coverage: str
+    quality: str
 
 
 @dataclass(frozen=True)

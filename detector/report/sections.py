@@ -153,11 +153,12 @@ def portraits(dossier: Dossier) -> tuple[PortraitView, ...]:
 
 def _portrait(key: str, one: WindowPortrait) -> PortraitView:
     told = f"{one.night.isoformat()}, {words.plural(one.query_count, 'query', 'queries')}"
-    strips = tuple(_strip(f"{key}-{i}", peculiarity) for i, peculiarity in enumerate(one.peculiarities))
+    strips = tuple(strip_of(f"{key}-{i}", peculiarity) for i, peculiarity in enumerate(one.peculiarities))
     return PortraitView(one.entity_kind.value, name(one.entity_id), told, strips)
 
 
-def _strip(key: str, one: Peculiarity) -> StripView:
+def strip_of(key: str, one: Peculiarity) -> StripView:
+    """Return one feature among those of others; `key` is unique on the page."""
     spec = BY_NAME.get(one.feature)
     meaning = "; ".join(part for part in (rulebook.formula(one.feature), rulebook.meaning(one.feature)) if part)
     return StripView(

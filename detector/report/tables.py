@@ -39,10 +39,10 @@ _NAMED = 3
 _HORIZONS = {Horizon.NIGHT: "that night alone", Horizon.TRAILING: "seven nights together"}
 
 
-def findings(incident: Incident, book: Rulebook) -> tuple[FindingView, ...]:
-    """Return the findings, the gravest first; what a rule says of several windows of a night is told once."""
+def findings(found: Sequence[Finding], book: Rulebook) -> tuple[FindingView, ...]:
+    """Return findings, the gravest first; what a rule says of several windows of a night is told once."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in sorted(incident.findings, key=_gravest_first):
+    for finding in sorted(found, key=_gravest_first):
         key = (finding.rule, finding.entity_kind, finding.night)
         groups.setdefault(key, []).append(finding)
     return tuple(_finding(group, book) for group in list(groups.values())[:MAX_FINDINGS])

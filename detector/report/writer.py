@@ -120,7 +120,7 @@ def write_night(
         for incident_id, place in sorted(written.items()):
             incident_rows.set_report(connection, incident_id, place)
     pages = {night: _write_night_page(store, settings, out, night, run_notes, as_of) for night in by_night}
-    return ReportPaths(_write_index(store, out, as_of, run_notes), pages, written)
+    return ReportPaths(_write_index(store, settings, out, as_of, run_notes), pages, written)
 
 
 def _incidents_by_night(
@@ -185,19 +185,21 @@ def _write_night_page(
     return path
 
 
-def _write_index(store: Store, out: Path, as_of: datetime, run_notes: RunNotes | None) -> Path:
+def _write_index(store: Store, settings: Settings, out: Path, as_of: datetime, run_notes: RunNotes | None) -> Path:
     """Write the page over every night that has one in this folder, whichever run wrote it."""
-    nights = []
+    lines = []
     still_open: dict[str, Incident] = {}
-    for night in sorted(_nights_in(out), reverse=True):
+    judged = {night: judged_of(store, night) for night in sorted(_nights_in(out), reverse=True)}
+    busiest = max((sum(note.queries for note in notes) for notes in judged.values()), default=0)
+    for night, notes in judged.items():
         with store.begin() as connection:
             incidents = incident_rows.list_incidents(connection, night=night)
-        nights.append(night_page.night_line(night, incidents, judged_of(store, night)))
+        lines.append(night_page.night_line(night, incidents, notes, files_of(store, settings, night), busiest))
         still_open.update({one.id: one for one in incidents if one.status in STILL_OPEN})
-    lines = _lines(store, list(still_open.values()), out, night=None)
+    listed = _lines(store, list(still_open.values()), out, night=None)
     path = out / "index.html"
     version = (run_notes or RunNotes()).version
-    write_page(path, render("index.html", page=night_page.index_page(nights, lines, as_of, version)))
+    write_page(path, render("index.html", page=night_page.index_page(lines, listed, as_of, version)))
     return path
 
 

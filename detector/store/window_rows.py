@@ -83,9 +83,12 @@ def _as_row(row: Any) -> WindowRow:  # noqa: ANN401 - a result row
 
 
 def load_windows(
-    connection: Connection, model: str, nights: Sequence[str], horizon: str
+    connection: Connection, model: str, nights: Sequence[str], horizon: str, client: str | None = None
 ) -> list[tuple[str, WindowRow]]:
-    """Return the windows of `nights` under one horizon without their states, with their night, in a fixed order."""
+    """Return the windows of `nights` under one horizon without their states, with their night, in a fixed order.
+
+    Those of one client alone, where `client` is given.
+    """
     w = t.window
     columns = [column for column in w.c if column.name != "state"]
     statement = (
@@ -93,6 +96,8 @@ def load_windows(
         .where(w.c.model == model, w.c.night.in_(nights), w.c.horizon == horizon)
         .order_by(w.c.night, w.c.entity_kind, w.c.entity_id)
     )
+    if client is not None:
+        statement = statement.where(w.c.entity_kind == "client", w.c.entity_id == client)
     return [
         (
             row.night,

@@ -11,9 +11,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
-from evidence_making import AS_OF, NIGHT, AttackedSite, attacked_site
-from watching import ARGUMENTS, Watched
+from evidence_making import AS_OF, ATTACKER, NIGHT, AttackedSite, attacked_site
+from watching import ARGUMENTS, CLIENT, Watched
 
+from detector.evidence.explanation import explain
+from detector.report.client_page import write_client
 from detector.report.writer import write_night
 
 if TYPE_CHECKING:
@@ -60,5 +62,8 @@ def climb(recorded_site: AttackedSite, tmp_path_factory: pytest.TempPathFactory)
     site = recorded_site.copy(tmp_path_factory.mktemp("climb"))
     with contextlib.chdir(site.folder):
         write_night(site.store, site.settings, out=site.folder / "out", nights=[("digits", NIGHT)], as_of=AS_OF)
+        with site.store.begin() as connection:
+            told = explain(connection, ATTACKER, None, None)
+        write_client(site.folder / "out" / CLIENT, told, site.settings, AS_OF)
     site.store.close()
     return site.folder / "out"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from evidence_making import AS_OF, NIGHT, climb_incident, save
-from watching import CLIMB, Watched
+from watching import CLIENT, CLIMB, Watched
 
 from detector.evaluate.page import write_evaluation
 from detector.evaluate.results import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("index.html", f"{NIGHT}/index.html", CLIMB)
+PAGES = ("index.html", f"{NIGHT}/index.html", CLIMB, CLIENT)
 RULES = {
     "resultTypes": ["violations"],
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from evidence_making import AS_OF, NIGHT
 from hostile_site import HOSTILE, MODEL, TOGETHER, hostile_site
-from watching import CLIMB, Watched
+from watching import CLIENT, CLIMB, Watched
 
 from detector.report.notes import FileNote, NightNote, RunNotes, SilentRule
 from detector.report.writer import write_night
@@ -89,7 +89,13 @@ def test_hostile_names_are_shown_and_not_swallowed(hostile: Path, watched: Watch
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_is_wider_than_the_screen(hostile: Path, climb: Path, browser: Browser, width: int) -> None:
     watched = Watched(browser, viewport={"width": width, "height": 900})
-    for path in (climb / "index.html", climb / str(NIGHT) / "index.html", climb / CLIMB, *hostile.rglob("*.html")):
+    for path in (
+        climb / "index.html",
+        climb / str(NIGHT) / "index.html",
+        climb / CLIMB,
+        climb / CLIENT,
+        *hostile.rglob("*.html"),
+    ):
         page = watched.open(path)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name

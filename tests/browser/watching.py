@@ -21,6 +21,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 CLIMB = f"{NIGHT}/INC-0a1b2c3d4e5f.html"
+# The page about the attacker, beside the index.
+CLIENT = "client.html"
 
 
 class Watched:

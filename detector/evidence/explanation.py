@@ -11,7 +11,7 @@ import numpy as np
 
 from detector.errors import UsageError
 from detector.features.registry import FEATURES
-from detector.model import EntityKind, Horizon
+from detector.model import EntityKind, Horizon, Severity
 from detector.store import scanning, window_rows
 from detector.store.incidents import list_incidents, load_findings
 from detector.store.tables import finding as finding_table
@@ -19,6 +19,7 @@ from detector.store.tables import finding as finding_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
     from detector.features.registry import FeatureSpec
@@ -36,6 +37,7 @@ class Measured:
         own: median over the client's other nights.
         peers: share of the model's other clients of that night with a smaller value, 0 to 1.
         tail: minus log10 of its tail probability under the baseline.
+        others: the values of those other clients, ascending.
     """
 
     spec: FeatureSpec
@@ -43,6 +45,7 @@ class Measured:
     own: float | None
     peers: float | None
     tail: float | None
+    others: NDArray[np.float64]
 
     @property
     def surprise(self) -> float:
@@ -60,12 +63,22 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class ClientNight:
+    """One night of the client on the model: its queries, and the gravest that was said of it, None for nothing."""
+
+    night: date
+    query_count: int
+    gravest: Severity | None
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A client's night on a model.
 
     Attributes:
         client, model, night: whom and what it is about.
         query_count: queries of the night.
+        history: every night that is stored of it, oldest first.
         judged_by: id of the baseline, None for rules alone.
         features: every feature, the most surprising first.
         findings: what rules and detectors said of this client that night.
@@ -76,6 +89,7 @@ class Explanation:
     model: str
     night: date
     query_count: int
+    history: tuple[ClientNight, ...]
     judged_by: str | None
     features: tuple[Measured, ...]
     findings: tuple[Finding, ...]
@@ -112,24 +126,31 @@ def _explain(connection: Connection, client: str, model: str, name: str, nights:
     rows = window_rows.load_windows(connection, model, [name], Horizon.NIGHT)
     clients = {row.entity_id: row for _, row in rows if row.entity_kind == EntityKind.CLIENT}
     mine = clients.pop(client)
-    others = [n for n in nights if n != name]
-    history = [
-        row for _, row in window_rows.load_windows(connection, model, others, Horizon.NIGHT) if row.entity_id == client
+    own = window_rows.load_windows(connection, model, nights, Horizon.NIGHT, client)
+    findings = [
+        stored.finding
+        for stored in load_findings(connection, finding_table.c.model == model)
+        if client in stored.finding.clients
     ]
-    column = finding_table.c
-    findings = load_findings(connection, column.model == model, column.night == name)
     scanned = next(row for row in scanning.scanned_nights(connection, model) if row.night == name)
-    measured = [_measured(spec, mine, history, list(clients.values())) for spec in FEATURES]
+    before = [row for night, row in own if night != name]
+    measured = [_measured(spec, mine, before, list(clients.values())) for spec in FEATURES]
     return Explanation(
         client=client,
         model=model,
         night=date.fromisoformat(name),
         query_count=mine.query_count,
+        history=tuple(_client_night(night, row, findings) for night, row in own),
         judged_by=scanned.baseline_id,
         features=tuple(sorted(measured, key=lambda one: -one.surprise)),
-        findings=tuple(stored.finding for stored in findings if client in stored.finding.clients),
+        findings=tuple(one for one in findings if one.night.isoformat() == name),
         incidents=tuple(one for one in list_incidents(connection, model=model) if client in one.clients),
     )
+
+
+def _client_night(night: str, row: WindowRow, findings: list[Finding]) -> ClientNight:
+    said = [one.level for one in findings if one.night.isoformat() == night]
+    return ClientNight(date.fromisoformat(night), row.query_count, max(said, key=lambda one: one.rank, default=None))
 
 
 def _measured(spec: FeatureSpec, mine: WindowRow, history: list[WindowRow], peers: list[WindowRow]) -> Measured:
@@ -140,7 +161,7 @@ def _measured(spec: FeatureSpec, mine: WindowRow, history: list[WindowRow], peer
     if value is not None and len(beside):
         share = float((beside < value).mean() + 0.5 * (beside == value).mean())
     own = float(np.median(before)) if before else None
-    return Measured(spec, value, own, share, _values(mine).get(f"{spec.name}_tail"))
+    return Measured(spec, value, own, share, _values(mine).get(f"{spec.name}_tail"), np.sort(beside))
 
 
 def _values(row: WindowRow) -> Mapping[str, float]:
