@@ -1,9 +1,12 @@
-"""A forest of decision trees as plain arrays: read without running anything, evaluated without a library's objects."""
+"""What the laboratory taught: a forest that tells kinds of clients apart, and boosted trees that tell attacks.
+
+Both are plain arrays: read without running anything, evaluated without a library's objects. On models that neither has
+seen they err in different places, and their mean finds more than either (docs/detection.md has the figures).
+"""
 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -12,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.detect.learned.kernels import NODE, leaves, path_credit
+from detector.detect.learned.trees import Trees
+from detector.detect.learned.words import technique_of
 from detector.errors import RuleError
 from detector.features.npz import read_npz
 
@@ -20,75 +24,105 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FILE = "forest.npz"
-_ARRAYS = ("roots", "feature", "cut", "left", "right", "null_left", "shares", "told")
-_AT_A_TIME = 500
+TREE_ARRAYS = ("roots", "feature", "cut", "left", "right", "null_left")
+BOOSTED = "boosted_"
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Decision trees whose leaves hold the shares of classes.
+    """Decision trees whose nodes hold the shares of classes.
 
     Attributes:
-        features: names of the columns that it reads, in order.
         classes: names of what a window can resemble: techniques, and benign workloads as `benign_NAME`.
-        roots: int32 (T,), first node of each tree.
-        feature: int16 (N,), column that a node looks at; -1 in a leaf.
-        cut: float32 (N,), goes left where the value is at most this.
-        left, right: int32 (N,), next nodes.
-        null_left: bool (N,), where a null goes.
+        trees: over the columns of `Learned.features`.
         counts: uint8 (N, C), of the training windows that pass the node, in 255 steps.
     """
 
-    features: tuple[str, ...]
     classes: tuple[str, ...]
-    roots: NDArray[np.int32]
-    feature: NDArray[np.int16]
-    cut: NDArray[np.float32]
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
-    null_left: NDArray[np.bool_]
+    trees: Trees
     counts: NDArray[np.uint8]
+
+    @cached_property
+    def attacks(self) -> NDArray[np.bool_]:
+        """Which classes are attacks."""
+        return np.array([technique_of(name) is not None for name in self.classes])
 
     def resembles(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return what rows (n, F) resemble: mean shares of the classes over the trees, (n, C), summing to 1."""
-        values = np.ascontiguousarray(rows, dtype=np.float32)
-        with ThreadPoolExecutor() as pool:
-            parts = list(pool.map(self._mean_shares, np.array_split(values, max(1, len(values) // _AT_A_TIME))))
-        return np.concatenate(parts)
-
-    def _mean_shares(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        at = leaves(values, self.roots, self._nodes)
-        total = np.zeros((len(values), len(self.classes)))
+        at = self.trees.leaves(rows)
+        total = np.zeros((len(rows), len(self.classes)))
         for tree in range(at.shape[1]):
             total += self.shares(at[:, tree])
-        return total / max(len(self.roots), 1)
+        return np.asarray(total / max(at.shape[1], 1))
 
     def shares(self, nodes: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the shares of the classes among the training windows that pass each of `nodes` (n,): (n, C)."""
         counts = self.counts[nodes].astype(np.float32)
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
-    def reasons(self, rows: NDArray[np.floating], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return how much each feature moved rows (n, F) towards the wanted classes (C,): float64 (n, F).
+    def reasons(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return by how much each feature moved rows (n, F) towards attacks: float64 (n, F)."""
+        attack = self.shares(np.arange(len(self.counts), dtype=np.int32)) @ self.attacks.astype(np.float32)
+        return self.trees.credit(rows, attack) / max(len(self.trees.roots), 1)
 
-        Along each tree's path the change of the wanted share is credited to the feature looked at (Saabas 2014); the
-        sum over features and the share at the roots is what `resembles` says.
+
+@dataclass(frozen=True)
+class Boosted:
+    """Boosted trees that tell attacks from benign work.
+
+    Attributes:
+        trees: over the columns of `Learned.features`.
+        worth: float32 (N,), log-odds that a node adds.
+        start: log-odds before the first tree.
+    """
+
+    trees: Trees
+    worth: NDArray[np.float32]
+    start: float
+
+    def attack(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of an attack, (n,), for rows (n, F)."""
+        added = self.worth[self.trees.leaves(rows)].astype(np.float64).sum(axis=1)
+        return np.asarray(1.0 / (1.0 + np.exp(-(self.start + added))))
+
+    def reasons(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return by how much each feature moved the probability of an attack: float64 (n, F).
+
+        Credit is in log-odds; it is scaled so that its sum is the way from the first guess to the probability.
         """
-        towards = self.shares(np.arange(len(self.counts), dtype=np.int32)) @ wanted.astype(np.float32)
-        credit = path_credit(np.ascontiguousarray(rows, dtype=np.float32), towards, self.roots, self._nodes)
-        return np.asarray(credit / max(len(self.roots), 1))
+        credit = self.trees.credit(rows, self.worth)
+        way = self.attack(rows) - 1.0 / (1.0 + np.exp(-self.start))
+        total = credit.sum(axis=1)
+        scale = np.divide(way, total, out=np.zeros_like(way), where=np.abs(total) > 1e-9)
+        return np.asarray(credit * scale[:, None])
 
-    @cached_property
-    def _nodes(self) -> NDArray[np.void]:
-        nodes = np.empty(len(self.feature), NODE)
-        nodes["asks"] = np.where(self.feature < 0, -1, 2 * self.feature.astype(np.int32) + self.null_left)
-        nodes["cut"], nodes["left"], nodes["right"] = self.cut, self.left, self.right
-        return nodes
+
+@dataclass(frozen=True)
+class Learned:
+    """All that was learned.
+
+    Attributes:
+        features: names of the columns that it reads, in order.
+        forest: what a window resembles.
+        boosted: whether it is an attack.
+    """
+
+    features: tuple[str, ...]
+    forest: Forest
+    boosted: Boosted
+
+    def attack(self, shares: NDArray[np.float64], boosted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much windows are like attacks, (n,) from 0 to 1, given what each of the two says of them."""
+        return np.asarray((shares[:, self.forest.attacks].sum(axis=1) + boosted) / 2.0)
+
+    def reasons(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return by how much each feature moved rows (n, F) towards attacks: float64 (n, F)."""
+        return (self.forest.reasons(rows) + self.boosted.reasons(rows)) / 2.0
 
 
 @cache
-def shipped() -> Forest:
-    """Return the forest that comes with the product.
+def shipped() -> Learned:
+    """Return what comes with the product.
 
     Raises:
         RuleError: the file is damaged.
@@ -100,15 +134,18 @@ def shipped() -> Forest:
         raise RuleError(f"the learned forest cannot be read: {error}", file=Path(str(file))) from error
 
 
-def parsed(blob: bytes) -> Forest:
-    """Read a forest from npz bytes, shares in 255 steps.
+def parsed(blob: bytes) -> Learned:
+    """Read npz bytes.
 
     Raises:
         ValueError: the bytes are damaged.
         KeyError: they hold something else.
     """
-    roots, feature, cut, left, right, null_left, counts, told = read_npz(blob, *_ARRAYS)
-    names = json.loads(told.tobytes())
-    return Forest(
-        tuple(names["features"]), tuple(names["classes"]), roots, feature, cut, left, right, null_left, counts
+    boosted = tuple(BOOSTED + name for name in TREE_ARRAYS)
+    *arrays, counts, worth, told = read_npz(blob, *TREE_ARRAYS, *boosted, "shares", BOOSTED + "worth", "told")
+    names, size = json.loads(told.tobytes()), len(TREE_ARRAYS)
+    return Learned(
+        tuple(names["features"]),
+        Forest(tuple(names["classes"]), Trees(*arrays[:size]), counts),
+        Boosted(Trees(*arrays[size:]), worth, float(names["start"])),
     )

@@ -1,6 +1,6 @@
 """Windows against what the laboratory taught: findings for those that resemble attacks, names for those that do not.
 
-The forest has seen windows of real attacks and of benign workloads that look like them, on many models, and none of
+The trees have seen windows of real attacks and of benign workloads that look like them, on many models, and none of
 this site. Two things make it fit a site: what the model's own benign nights score is the bar that a window has to
 clear, and volume, pace and everything that compares with other clients is kept from it.
 """
@@ -36,23 +36,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from detector.baseline.model import Baseline
-    from detector.detect.learned.forest import Forest
+    from detector.detect.learned.forest import Learned
     from detector.model import Windows
 
 TITLE = "Behaves like an attack in the laboratory"
 FEWEST_QUERIES = 60
-SUSPICIOUS = 0.5
+SUSPICIOUS = 0.55
 SURE = 0.8
-# What these two do, studies of a model do as well: uniform designs, and one field changed in record after record. A
-# fairness audit is a sweep for a sensitive field in all but its purpose.
-_AMBIGUOUS = {Technique.EXTRACTION: 0.6, Technique.ATTRIBUTE: 0.75}
+# One field changed in record after record: a fairness audit is a sweep for a sensitive field in all but its purpose.
+_AMBIGUOUS = {Technique.ATTRIBUTE: 0.75}
 # No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
 _HIGHEST_BAR = 0.7
 _BENIGN_QUANTILE = 0.995
+# What a workload has to be for it to explain a finding: little like attacks, nothing to the boosted trees, and enough
+# like one workload. A sweep for a copy is a little like many; it has to be more like one.
 _UNSUSPICIOUS = 0.3
-_RECOGNISED = 0.25
-# A sweep for a copy is a little like many workloads; it has to be very much like one.
-_RECOGNISED_BROAD = 0.45
+_RULED_OUT = 0.05
+_RECOGNISED = 0.15
+_RECOGNISED_BROAD = 0.3
 # Counterfactual search is an optimiser that somebody has a right to: it is said, and sites can allow-list it.
 _LIKE_AN_ATTACK = BENIGN + "counterfactual"
 _POSSIBLE = 0.1
@@ -71,7 +72,8 @@ class Resemblance:
     Attributes:
         row: its label in the frame of windows.
         window: kind and id of its entity, and its horizon.
-        attack: share of attacks in what it resembles, from 0 to 1.
+        attack: how much it is like attacks, from 0 to 1: the mean of what the forest and the boosted trees say.
+        boosted: probability of an attack by the boosted trees alone.
         bar: what `attack` has to reach to be a finding of medium.
         p: share of the model's benign windows that reach as much; None without a baseline.
         technique, family: the attack that it resembles most.
@@ -82,6 +84,7 @@ class Resemblance:
     row: int
     window: tuple[str, str, str]
     attack: float
+    boosted: float
     bar: float
     p: float | None
     technique: Technique
@@ -97,7 +100,8 @@ class Resemblance:
     def explains(self, technique: Technique) -> bool:
         """Whether a benign workload explains what a rule took for `technique` better than any attack does."""
         enough = _RECOGNISED_BROAD if technique is Technique.EXTRACTION else _RECOGNISED
-        return self.attack < _UNSUSPICIOUS and self.workload_share >= enough
+        unlike = self.attack < _UNSUSPICIOUS and self.boosted < _RULED_OUT
+        return unlike and self.workload_share >= enough
 
 
 @dataclass(frozen=True)
@@ -107,20 +111,9 @@ class _Classes:
     names: tuple[str, ...]
 
     @cached_property
-    def techniques(self) -> dict[Technique, NDArray[np.int64]]:
-        """Positions of each technique's families."""
-        told = [technique_of(name) for name in self.names]
-        return {t: np.array([i for i, one in enumerate(told) if one is t]) for t in Technique if t in told}
-
-    @cached_property
     def workloads(self) -> NDArray[np.int64]:
         """Positions of the benign workloads but ordinary customers."""
         return np.array([i for i, n in enumerate(self.names) if n.startswith(BENIGN) and n != _ORDINARY])
-
-    @cached_property
-    def attacks(self) -> NDArray[np.bool_]:
-        """Which classes are attacks."""
-        return np.array([not name.startswith(BENIGN) for name in self.names])
 
 
 def lowest_bar(technique: Technique) -> float:
@@ -153,51 +146,63 @@ def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblan
     chosen = frame[frame["query_count"] >= FEWEST_QUERIES]
     if chosen.empty:
         return ()
-    forest = shipped()
-    classes = _Classes(forest.classes)
-    shares = forest.resembles(chosen[list(forest.features)].to_numpy(dtype=np.float64))
-    attack = shares[:, classes.attacks].sum(axis=1)
-    by_technique = np.stack([shares[:, places].sum(axis=1) for places in classes.techniques.values()], axis=1)
-    told = [tuple(classes.techniques)[most] for most in by_technique.argmax(axis=1)]
-    benign = {horizon.value: _against(forest, classes, baseline, horizon) for horizon in Horizon}
+    taught = shipped()
+    classes = _Classes(taught.forest.classes)
+    rows = chosen[list(taught.features)].to_numpy(dtype=np.float64)
+    shares = taught.forest.resembles(rows)
+    boosted = taught.boosted.attack(rows)
+    attack = taught.attack(shares, boosted)
+    families = np.where(taught.forest.attacks, shares, -1.0).argmax(axis=1)
+    benign = {horizon.value: _against(taught, baseline, horizon) for horizon in Horizon}
     keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
     return tuple(
-        _resemblance((int(row), keys[i]), shares[i], (float(attack[i]), told[i]), benign[keys[i][2]], classes)
+        _resemblance(
+            _Told(int(row), keys[i], float(attack[i]), float(boosted[i]), int(families[i])),
+            shares[i],
+            benign[keys[i][2]],
+            classes,
+        )
         for i, row in enumerate(chosen.index)
     )
 
 
-def _against(forest: Forest, classes: _Classes, baseline: Baseline | None, horizon: Horizon) -> _Benign | None:
+def _against(taught: Learned, baseline: Baseline | None, horizon: Horizon) -> _Benign | None:
     """Return the model's benign windows; None without a baseline, or where it has none of enough queries."""
     if baseline is None:
         return None
-    columns = [NAMES.index(name) for name in forest.features]
+    columns = [NAMES.index(name) for name in taught.features]
     benign = baseline.matrix(horizon)
     enough = benign[:, NAMES.index("query_count")] >= FEWEST_QUERIES
     if not enough.any():
         return None
-    return _Benign.of(forest.resembles(benign[enough][:, columns])[:, classes.attacks].sum(axis=1))
+    rows = benign[enough][:, columns]
+    return _Benign.of(taught.attack(taught.forest.resembles(rows), taught.boosted.attack(rows)))
 
 
-def _resemblance(
-    place: tuple[int, tuple[str, str, str]],
-    shares: NDArray[np.float64],
-    told: tuple[float, Technique],
-    benign: _Benign | None,
-    classes: _Classes,
-) -> Resemblance:
-    attack, technique = told
-    places = classes.techniques[technique]
+@dataclass(frozen=True)
+class _Told:
+    """What was told of one window; see `Resemblance`. `family` is a position."""
+
+    row: int
+    window: tuple[str, str, str]
+    attack: float
+    boosted: float
+    family: int
+
+
+def _resemblance(told: _Told, shares: NDArray[np.float64], benign: _Benign | None, classes: _Classes) -> Resemblance:
+    technique = technique_of(classes.names[told.family]) or Technique.PROBING
     workload = int(classes.workloads[shares[classes.workloads].argmax()])
     lowest = lowest_bar(technique)
     return Resemblance(
-        row=place[0],
-        window=place[1],
-        attack=attack,
+        row=told.row,
+        window=told.window,
+        attack=told.attack,
+        boosted=told.boosted,
         bar=benign.bar(lowest) if benign else lowest,
-        p=benign.p(attack) if benign else None,
+        p=benign.p(told.attack) if benign else None,
         technique=technique,
-        family=classes.names[int(places[shares[places].argmax()])],
+        family=classes.names[told.family],
         workload=classes.names[workload],
         workload_share=float(shares[workload]),
     )
@@ -206,9 +211,9 @@ def _resemblance(
 def suspects(windows: Windows, found: Sequence[Resemblance]) -> tuple[Finding, ...]:
     """Return a finding for each window that resembles attacks more than the bar allows."""
     chosen = [one for one in found if one.suspicious]
-    forest = shipped()
-    rows = windows.frame.loc[[one.row for one in chosen], list(forest.features)].to_numpy(dtype=np.float64)
-    credit = forest.reasons(rows, _Classes(forest.classes).attacks)
+    taught = shipped()
+    rows = windows.frame.loc[[one.row for one in chosen], list(taught.features)].to_numpy(dtype=np.float64)
+    credit = taught.reasons(rows)
     return tuple(_finding(windows, one, rows[i], credit[i]) for i, one in enumerate(chosen))
 
 

@@ -1,57 +1,87 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-from detector.detect.learned.forest import Forest, parsed, shipped
+from detector.detect.learned.forest import parsed, shipped
 from detector.detect.learned.words import BENIGN, family_words, technique_of, workload_words
 from detector.features.registry import BY_NAME
 from detector.model import Technique
 from tools import train_forest
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+
+    from detector.detect.learned.forest import Learned
+
 ROWS = 400
 
 
+@dataclass(frozen=True)
+class Both:
+    """What scikit-learn learned, the same exported and read again, and rows with nulls."""
+
+    forest: ExtraTreesClassifier
+    boosted: HistGradientBoostingClassifier
+    learned: Learned
+    rows: NDArray[np.float32]
+
+
 @pytest.fixture(scope="module")
-def grown() -> tuple[object, Forest, np.ndarray]:
-    """A forest of scikit-learn, the same one exported and read again, and rows with nulls."""
-    from sklearn.ensemble import ExtraTreesClassifier
+def both() -> Both:
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 
     rng = np.random.default_rng(5)
     rows = rng.normal(size=(ROWS, len(train_forest.READ))).astype(np.float32)
     rows[rng.random(rows.shape) < 0.1] = np.nan
     kinds = np.where(np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 3]) > 0, "inv_de", BENIGN + "ordinary")
     kinds[:40] = "mia_merlin"
-    theirs = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=3).fit(rows, kinds)
-    return theirs, parsed(train_forest.exported(theirs)), rows
+    forest = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=3).fit(rows, kinds)
+    boosted = HistGradientBoostingClassifier(max_iter=30, random_state=3).fit(rows, kinds != BENIGN + "ordinary")
+    return Both(forest, boosted, parsed(train_forest.exported(forest, boosted)), rows)
 
 
-def test_an_exported_forest_says_what_the_library_says(grown: tuple[object, Forest, np.ndarray]) -> None:
-    theirs, ours, rows = grown
-    expected = theirs.predict_proba(rows)  # type: ignore[attr-defined]
-    assert list(ours.classes) == [str(name) for name in theirs.classes_]  # type: ignore[attr-defined]
-    np.testing.assert_allclose(ours.resembles(rows), expected, atol=2.0 / 255.0)
+def test_an_exported_forest_says_what_the_library_says(both: Both) -> None:
+    ours = both.learned.forest
+    assert list(ours.classes) == [str(name) for name in both.forest.classes_]
+    np.testing.assert_allclose(ours.resembles(both.rows), both.forest.predict_proba(both.rows), atol=2.0 / 255.0)
 
 
-def test_the_reasons_add_up_to_what_the_forest_says(grown: tuple[object, Forest, np.ndarray]) -> None:
-    _, ours, rows = grown
-    wanted = np.array([not name.startswith(BENIGN) for name in ours.classes])
-    at_roots = ours.shares(ours.roots)[:, wanted].sum(axis=1).mean()
-    for row in rows[:20]:
-        told = ours.resembles(row[None])[0][wanted].sum()
-        assert at_roots + ours.reasons(row[None], wanted).sum() == pytest.approx(told, abs=1e-5)
+def test_exported_boosted_trees_say_what_the_library_says(both: Both) -> None:
+    expected = both.boosted.predict_proba(both.rows)[:, 1]
+    np.testing.assert_allclose(both.learned.boosted.attack(both.rows), expected, atol=1e-6)
 
 
-def test_a_row_says_the_same_whatever_stands_beside_it(grown: tuple[object, Forest, np.ndarray]) -> None:
-    _, ours, rows = grown
-    alone = np.concatenate([ours.resembles(row[None]) for row in rows[:10]])
-    assert (ours.resembles(rows)[:10] == alone).all()
+def test_what_is_judged_by_is_the_mean_of_both(both: Both) -> None:
+    shares = both.learned.forest.resembles(both.rows)
+    attack = shares[:, [not name.startswith(BENIGN) for name in both.learned.forest.classes]].sum(axis=1)
+    boosted = both.learned.boosted.attack(both.rows)
+    np.testing.assert_allclose(both.learned.attack(shares, boosted), (attack + boosted) / 2.0)
+
+
+def test_the_reasons_add_up_to_what_both_say(both: Both) -> None:
+    forest, boosted, rows = both.learned.forest, both.learned.boosted, both.rows[:20]
+    at_roots = forest.shares(forest.trees.roots)[:, forest.attacks].sum(axis=1).mean()
+    first = (at_roots + 1.0 / (1.0 + np.exp(-boosted.start))) / 2.0
+    told = both.learned.attack(forest.resembles(rows), boosted.attack(rows))
+    np.testing.assert_allclose(first + both.learned.reasons(rows).sum(axis=1), told, atol=1e-5)
+
+
+def test_a_row_says_the_same_whatever_stands_beside_it(both: Both) -> None:
+    forest, boosted, rows = both.learned.forest, both.learned.boosted, both.rows[:10]
+    many = np.concatenate([rows, both.rows, both.rows, both.rows])
+    assert forest.resembles(many)[:10].tolist() == [forest.resembles(row[None])[0].tolist() for row in rows]
+    assert boosted.attack(many)[:10].tolist() == [boosted.attack(row[None])[0] for row in rows]
 
 
 def test_the_shipped_forest_reads_registered_features_and_names_every_class() -> None:
-    forest = shipped()
-    assert set(forest.features) <= set(BY_NAME)
-    assert {BY_NAME[name].family for name in forest.features}.isdisjoint({"rhythm", "data quality"})
+    learned, forest = shipped(), shipped().forest
+    assert set(learned.features) <= set(BY_NAME)
+    assert {BY_NAME[name].family for name in learned.features}.isdisjoint({"rhythm", "data quality"})
     techniques = {technique_of(name) for name in forest.classes}
     assert techniques >= set(Technique) - {Technique.PROBING}
     for name in forest.classes:

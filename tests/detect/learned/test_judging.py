@@ -86,8 +86,8 @@ def test_a_baseline_that_scores_like_attacks_lifts_the_bar_only_so_far() -> None
 
 
 EXPLAINED = Resemblance(
-    row=0, window=("client", "x0", "night"), attack=0.1, bar=0.5, p=0.4, technique=Technique.INVERSION, family="inv_de",
-    workload="benign_shap", workload_share=0.6,
+    row=0, window=("client", "x0", "night"), attack=0.1, boosted=0.01, bar=0.55, p=0.4,
+    technique=Technique.INVERSION, family="inv_de", workload="benign_shap", workload_share=0.6,
 )  # fmt: skip
 
 
@@ -115,7 +115,8 @@ def test_hard_evidence_is_never_lowered(feature: str) -> None:
     "other",
     [
         replace(EXPLAINED, attack=0.35),
-        replace(EXPLAINED, workload_share=0.2),
+        replace(EXPLAINED, boosted=0.1),
+        replace(EXPLAINED, workload_share=0.1),
         replace(EXPLAINED, window=("client", "x1", "night")),
         replace(EXPLAINED, window=("network", "x0", "night")),
         replace(EXPLAINED, window=("client", "x0", "trailing")),
@@ -128,8 +129,8 @@ def test_what_no_workload_explains_stays_as_it_is(other: Resemblance) -> None:
 
 def test_a_sweep_for_a_copy_has_to_be_very_much_like_a_workload() -> None:
     found = replace(_finding(), technique=Technique.EXTRACTION)
-    (kept,) = lowered([found], [replace(EXPLAINED, workload_share=0.4)])
-    (told,) = lowered([found], [replace(EXPLAINED, workload_share=0.5)])
+    (kept,) = lowered([found], [replace(EXPLAINED, workload_share=0.25)])
+    (told,) = lowered([found], [replace(EXPLAINED, workload_share=0.35)])
     assert (kept.level, told.level) == (Severity.HIGH, Severity.LOW)
 
 
