@@ -160,6 +160,19 @@ class Windows:
 
 
 @dataclass(frozen=True)
+class MixedWindows:
+    """The windows of clients that do two things in a night.
+
+    Attributes:
+        apart: of the queries that vary earlier ones at length or lie off the reference's manifold.
+        rest: of the others; the same clients in the same order.
+    """
+
+    apart: Windows
+    rest: Windows
+
+
+@dataclass(frozen=True)
 class Trigger:
     """One measured value that made a rule or detector speak.
 

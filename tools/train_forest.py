@@ -24,7 +24,7 @@ import pandas as pd
 
 from detector.config import Settings
 from detector.detect.learned.forest import BOOSTED, TREE_ARRAYS, parsed
-from detector.detect.learned.judging import FEWEST_QUERIES, lowest_bar
+from detector.detect.learned.resemblance import FEWEST_QUERIES, lowest_bar
 from detector.detect.learned.words import BENIGN, technique_of
 from detector.features.registry import BY_NAME, NAMES
 from detector.features.scan import NightBounds, measure
@@ -66,16 +66,8 @@ _SAME_DATA = {"risk_forest": "risk", "numerals": "digits"}
 _FOLDS = 8
 # Volume, pace and hours can be chosen, comparisons with other clients moved, and what a site gives may be missing.
 _FAMILIES_LEFT_OUT = frozenset({"rhythm", "reference contact", "data quality"})
-_LEFT_OUT = frozenset(
-    {
-        "confidence_request_ratio",
-        "confidence_request_lift",
-        "parameter_rotation",
-        "explain_ratio",
-        "gradient_ratio",
-        "thread_length",
-    }
-)
+_LEFT_OUT = frozenset({"confidence_request_ratio", "confidence_request_lift", "parameter_rotation", "explain_ratio",
+                       "gradient_ratio", "thread_length"})  # fmt: skip
 # One natural query for each record, and nothing else: no window can show it, and to teach it is to accuse customers.
 _NOTHING_TO_SEE = frozenset({"extract_knockoff", "mia_score"})
 # Customers are the many kinds that no workload is: they weigh as much as this many workloads.

@@ -58,9 +58,7 @@ def measure(block: Block, schema: ModelSchema) -> dict[str, NDArray[np.float64]]
 
     sketch = np.ascontiguousarray(block.view @ schema.sketch)
     parent, close, same = _kin(block, block.view, sketch, schema, backwards=False)
-    thread = np.empty(len(parent), dtype=np.int64)
-    kernels.follow_threads(parent, close, same, thread)
-    rows, bounds, owner = _long_threads(thread, block)
+    rows, bounds, owner = _threads(block, parent, close, same)
     size = np.diff(bounds)
     climbs = _climbs(block, rows, bounds)
     target = block.pursued[block.owner]
@@ -79,6 +77,25 @@ def measure(block: Block, schema: ModelSchema) -> dict[str, NDArray[np.float64]]
         "longest_thread": longest,
         **_steepest(climbs, size, owner, block.entities),
     }
+
+
+def threaded_rows(block: Block, schema: ModelSchema) -> NDArray[np.int64]:
+    """Return the rows of `block`, which has a view, that lie in threads of at least 40 queries."""
+    if block.view is None:
+        return np.empty(0, dtype=np.int64)
+    sketch = np.ascontiguousarray(block.view @ schema.sketch)
+    rows, _, _ = _threads(block, *_kin(block, block.view, sketch, schema, backwards=False))
+    return rows
+
+
+def _threads(
+    block: Block, parent: NDArray[np.int64], close: NDArray[np.bool_], same: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    from detector.features import kernels_lineage as kernels
+
+    thread = np.empty(len(parent), dtype=np.int64)
+    kernels.follow_threads(parent, close, same, thread)
+    return _long_threads(thread, block)
 
 
 def _kin(

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from detector.features import families
 from detector.features.assemble import assemble
 from detector.features.campaign import quotas
+from detector.features.mixed import candidates, measure_mixed
 from detector.features.pool import find_campaigns, pooled
 from detector.features.state import States, stacked
 from detector.model import EntityKind
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from detector.config import IdentitySettings
     from detector.features.assemble import Reading
     from detector.features.contact import Contacts
+    from detector.features.mixed import Mixed
 
 PART_ROWS = 60_000
 STRETCH_ROWS = 200_000
@@ -117,9 +119,22 @@ class EntityStates:
     states: States
 
 
+@dataclass(frozen=True)
+class MeasuredNight:
+    """What a night's queries give.
+
+    Attributes:
+        entities: the states of the clients, then of the shared networks, then of the campaigns; entities sorted by id.
+        mixed: the two parts of the clients that do two things; None where there are none.
+    """
+
+    entities: tuple[EntityStates, ...]
+    mixed: Mixed | None
+
+
 def measure_night(
     batches: Iterable[pa.Table], rows: int, reading: Reading, contacts: Contacts, identity: IdentitySettings
-) -> tuple[EntityStates, ...]:
+) -> MeasuredNight:
     """Measure every client, every network that several clients share, and every campaign of several clients.
 
     Args:
@@ -128,9 +143,6 @@ def measure_night(
         reading: how the model's queries are read.
         contacts: declared training records and canaries.
         identity: how wide a network is.
-
-    Returns:
-        The states of the clients, then of the shared networks, then of the campaigns; entities sorted by id.
     """
     roster = Roster(identity)
     with _spill(max(1, -(-rows // PART_ROWS))) as parts:
@@ -144,7 +156,8 @@ def measure_night(
         if shared:
             results.append(_measure_networks(parts, reading, contacts, roster, shared))
         results += _measure_campaigns(parts, reading, contacts, roster, results[0])
-    return tuple(results)
+        mixed = _measure_mixed(parts, reading, contacts, roster, results[0])
+    return MeasuredNight(tuple(results), mixed)
 
 
 def _measure_clients(parts: Parts, reading: Reading, contacts: Contacts, roster: Roster) -> EntityStates:
@@ -187,6 +200,18 @@ def _measure_campaigns(
     with threadpool_limits(1):
         found = find_campaigns(pool, reading, contacts, list(roster.clients)) if pool is not None else None
     return [EntityStates(EntityKind.CAMPAIGN, *found)] if found else []
+
+
+def _measure_mixed(
+    parts: Parts, reading: Reading, contacts: Contacts, roster: Roster, clients: EntityStates
+) -> Mixed | None:
+    wanted = np.zeros(len(roster.clients), dtype=bool)
+    wanted[[roster.clients[name] for name in clients.names]] = candidates(clients.states)
+    if not wanted.any():
+        return None
+    tables = (parts.load(number, "client", wanted) for number in parts.close())
+    with threadpool_limits(1):
+        return measure_mixed(tables, reading, contacts, list(roster.clients))
 
 
 def _measure_parts(parts: Parts, entity: str, reading: Reading, contacts: Contacts) -> tuple[list[int], States]:

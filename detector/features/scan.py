@@ -15,7 +15,7 @@ from detector.features.contact import Contacts
 from detector.features.learn import SAMPLE_COLUMNS, SAMPLE_ROWS, learn_schema
 from detector.features.night import measure_night
 from detector.features.schema import ModelSchema
-from detector.features.windows import NightStates, trailing_nights, windows_of
+from detector.features.windows import NightStates, mixed_windows, trailing_nights, windows_of
 from detector.model import EntityKind
 from detector.store import scanning, window_rows
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from detector.config import Settings
-    from detector.model import Windows
+    from detector.model import MixedWindows, Windows
     from detector.store.engine import Store
 
 _FEWEST_SAMPLED = 2000
@@ -52,6 +52,7 @@ class ScannedNight:
 
     Attributes:
         windows: of clients and shared networks, both horizons.
+        mixed: of the clients that do two things, both parts; None where there are none.
         own: the night's states, to be stored.
         schema: the schema that they were measured by.
         is_new_schema: whether this night was the model's first.
@@ -59,6 +60,7 @@ class ScannedNight:
     """
 
     windows: Windows
+    mixed: MixedWindows | None
     own: NightStates
     schema: ModelSchema
     is_new_schema: bool
@@ -101,10 +103,12 @@ def measure(
     columns = tuple(dict.fromkeys((*scanning.SCAN_COLUMNS, *watch_columns)))
     stream = scanning.stream_queries(store, model, bounds.first_ts, bounds.last_ts, columns)
     measured = measure_night(_watched(_ahead(stream), watch), most, reading, contacts, settings.identity)
-    own = NightStates.of(measured)
-    rows = sum(int(part.states["queries"].sum()) for part in measured if part.kind is EntityKind.CLIENT)
+    own = NightStates.of(measured.entities)
+    rows = sum(int(part.states["queries"].sum()) for part in measured.entities if part.kind is EntityKind.CLIENT)
     week = _week(store, model, bounds.night, schema)
-    return ScannedNight(windows_of(model, bounds.night, own, week, schema), own, schema, stored is None, rows)
+    windows = windows_of(model, bounds.night, own, week, schema)
+    mixed = mixed_windows(model, bounds.night, measured.mixed, schema) if measured.mixed else None
+    return ScannedNight(windows, mixed, own, schema, stored is None, rows)
 
 
 def _ahead(stream: Generator[pa.Table]) -> Iterator[pa.Table]:

@@ -13,12 +13,13 @@ import pandas as pd
 from detector.features.families import LAYOUT, finish
 from detector.features.registry import NAMES
 from detector.features.state import States
-from detector.model import TRAILING_NIGHTS, EntityKind, Horizon, Windows
+from detector.model import TRAILING_NIGHTS, EntityKind, Horizon, MixedWindows, Windows
 from detector.store.window_rows import WindowRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from detector.features.mixed import Mixed
     from detector.features.night import EntityStates
     from detector.features.schema import ModelSchema
 
@@ -150,6 +151,16 @@ def windows_of(model: str, night: date, own: NightStates, week: NightStates, sch
     else:
         frames.append(frames[0].assign(horizon=Horizon.TRAILING.value))
     return Windows(model, night, pd.concat(frames, ignore_index=True))
+
+
+def mixed_windows(model: str, night: date, mixed: Mixed, schema: ModelSchema) -> MixedWindows:
+    """Return the windows of clients that do two things: of what was set apart, and of the rest."""
+    kinds, clients = (EntityKind.CLIENT,) * len(mixed.names), tuple((name,) for name in mixed.names)
+    apart, rest = (
+        Windows(model, night, frame_of(NightStates(kinds, mixed.names, clients, part), Horizon.NIGHT, schema))
+        for part in (mixed.apart, mixed.rest)
+    )
+    return MixedWindows(apart, rest)
 
 
 def rows_of(windows: Windows, own: NightStates) -> list[WindowRow]:

@@ -19,7 +19,7 @@ from detector.features.reference import contacts_of
 from detector.features.scan import measure
 from detector.features.windows import rounded, rows_of, trailing_nights
 from detector.incidents.service import apply
-from detector.model import EntityKind, Horizon, Windows
+from detector.model import EntityKind, Horizon, MixedWindows, Windows
 from detector.store import scanning, window_rows
 from detector.store.baselines import list_baselines
 from detector.store.incidents import load_findings
@@ -115,9 +115,8 @@ def scan_night(
             alike = beside.submit(learned.resemblances, windows, standing.baseline)
             rows = beside.submit(rows_of, windows, scanned.own)
             odd = anomalies(windows, standing.baseline, budget=ANOMALY_BUDGET) if standing.baseline else ()
-        judged = (*learned.lowered(by_window.findings, alike.result()), *learned.suspects(windows, alike.result()))
         pooled = attribute_networks(
-            judged,
+            _compared(by_window.findings, windows, scanned.mixed, alike.result()),
             lambda s, who: scanning.count_by_client(connection, model, s.first_ts, s.last_ts, who),
         )
         findings = (*pooled, *by_query.findings, *odd)
@@ -132,6 +131,14 @@ def scan_night(
         )
     silent = (*by_window.not_evaluated, *by_query.not_evaluated)
     return ScanOutcome(model, bounds.night, scanned.queries, findings, incidents, silent, standing.sentence, coverage)
+
+
+def _compared(
+    findings: Sequence[Finding], windows: Windows, mixed: MixedWindows | None, alike: Sequence[learned.Resemblance]
+) -> tuple[Finding, ...]:
+    """Return what rules found and what is learned, the one seen in the light of the other."""
+    hidden = learned.covered(mixed, alike) if mixed is not None else ()
+    return (*learned.lowered(findings, alike), *learned.suspects(windows, alike), *hidden)
 
 
 def _may_have_baseline(store: Store, model: str) -> bool:

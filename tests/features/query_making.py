@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from feature_making import SECOND, START
+from feature_making import SECOND, START, answers
 
 from detector.model import InputKind, ProbabilityKind
 from detector.store.scanning import NO_NUMBER
@@ -15,7 +15,7 @@ from detector.store.scanning import NO_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 _TYPES = {
     "ts": pa.int64(), "file_id": pa.int64(), "line": pa.int64(), "row_index": pa.int64(), "key_lo": pa.int64(),
@@ -84,3 +84,32 @@ def _column(name: str, value: Any, rows: int) -> pa.Array:
 def shuffled(table: pa.Table, seed: int = 0) -> pa.Table:
     """Return the rows in another order."""
     return table.take(pa.array(np.random.default_rng(seed).permutation(table.num_rows)))
+
+
+def climb(rows: int, seed: int = 0, start: float = 4.0) -> NDArray[np.float32]:
+    """Return what a (1 + 1) search asks: the best so far and a step, each fifth step a better one."""
+    rng = np.random.default_rng(seed)
+    best = start * rng.normal(size=8)
+    asked = []
+    for number in range(rows):
+        candidate = best + 0.3 * rng.normal(size=8)
+        asked.append(candidate)
+        if number % 5 == 0:
+            best = candidate
+    return np.array(asked, dtype=np.float32)
+
+
+def sent(view: NDArray[np.float32], names: list[str], *, at: float = 0.0, every: float = 5.0) -> pa.Table:
+    """Return queries of the clients named, one every few seconds from `at` hours on."""
+    ts = START + (3600 * SECOND * at + SECOND * every * np.arange(len(view))).astype(np.int64)
+    told = answers(view)
+    parts = []
+    for name in sorted(set(names)):
+        mine = np.flatnonzero(np.array(names) == name)
+        address = f"10.{sum(map(ord, name)) % 250}.{len(parts)}.1"
+        labels = ["abc"[code] for code in told[mine].argmax(axis=1)]
+        row = queries(view[mine], told[mine], labels=labels, client_id=name, source_ip=address, ts=ts[mine])
+        # Lines of their own, so that no two queries are the same place in the file.
+        lines = pa.array(mine + 100_000 * (sum(map(ord, name)) + int(1000 * at)))
+        parts.append(row.set_column(row.schema.get_field_index("line"), "line", lines))
+    return pa.concat_tables(parts)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pytest
-from feature_making import SECOND, START, answers, ordinary, schema_of
-from query_making import queries, shuffled
+from feature_making import SECOND, ordinary, schema_of
+from query_making import climb, sent, shuffled
 
 from detector.config import IdentitySettings
 from detector.features import campaign, night
@@ -28,40 +28,11 @@ SCHEMA = schema_of(ordinary(1024))
 READING = Reading(SCHEMA, {})
 
 
-def _climb(rows: int, seed: int = 0, start: float = 4.0) -> NDArray[np.float32]:
-    """Return what a (1 + 1) search asks: the best so far and a step, each fifth step a better one."""
-    rng = np.random.default_rng(seed)
-    best = start * rng.normal(size=8)
-    asked = []
-    for number in range(rows):
-        candidate = best + 0.3 * rng.normal(size=8)
-        asked.append(candidate)
-        if number % 5 == 0:
-            best = candidate
-    return np.array(asked, dtype=np.float32)
-
-
-def _sent(view: NDArray[np.float32], names: list[str], *, at: float = 0.0, every: float = 5.0) -> pa.Table:
-    """Return queries of the clients named, one every few seconds from `at` hours on."""
-    ts = START + (3600 * SECOND * at + SECOND * every * np.arange(len(view))).astype(np.int64)
-    told = answers(view)
-    parts = []
-    for name in sorted(set(names)):
-        mine = np.flatnonzero(np.array(names) == name)
-        address = f"10.{sum(map(ord, name)) % 250}.{len(parts)}.1"
-        labels = ["abc"[code] for code in told[mine].argmax(axis=1)]
-        row = queries(view[mine], told[mine], labels=labels, client_id=name, source_ip=address, ts=ts[mine])
-        # Lines of their own, so that no two queries are the same place in the file.
-        lines = pa.array(mine + 100_000 * (sum(map(ord, name)) + int(1000 * at)))
-        parts.append(row.set_column(row.schema.get_field_index("line"), "line", lines))
-    return pa.concat_tables(parts)
-
-
 def _crowd(clients: int = 20, each: int = 60) -> pa.Table:
     """Return customers who ask about unrelated people all day."""
     return pa.concat_tables(
         [
-            _sent(ordinary(each, 100 + number), [f"user{number:02d}"] * each, at=0.01 * number, every=85_000 / each)
+            sent(ordinary(each, 100 + number), [f"user{number:02d}"] * each, at=0.01 * number, every=85_000 / each)
             for number in range(clients)
         ]
     )
@@ -71,12 +42,12 @@ def _shared(
     view: NDArray[np.float32], accounts: int, stretch: int = 1, prefix: str = "acc", at: float = 6.0
 ) -> pa.Table:
     names = [f"{prefix}{number // stretch % accounts:03d}" for number in range(len(view))]
-    return _sent(view, names, at=at)
+    return sent(view, names, at=at)
 
 
 def _campaigns(*tables: pa.Table) -> tuple[EntityStates, ...]:
     table = pa.concat_tables(tables)
-    measured = measure_night([table], table.num_rows, READING, Contacts(), IdentitySettings())
+    measured = measure_night([table], table.num_rows, READING, Contacts(), IdentitySettings()).entities
     return tuple(part for part in measured if part.kind is EntityKind.CAMPAIGN)
 
 
@@ -93,35 +64,35 @@ def test_customers_are_no_campaign() -> None:
 
 @pytest.mark.parametrize(("accounts", "stretch"), [(2, 1), (10, 8), (40, 1)])
 def test_accounts_that_share_a_climb_are_one_campaign(accounts: int, stretch: int) -> None:
-    (found,) = _campaigns(CROWD, _shared(_climb(800), accounts, stretch))
+    (found,) = _campaigns(CROWD, _shared(climb(800), accounts, stretch))
     assert found.clients == (_accounts(accounts),)
     assert found.states["queries"][0] >= min(800, 256 * accounts) * 0.9
 
 
 def test_a_climb_by_one_account_is_no_campaign() -> None:
-    assert _campaigns(CROWD, _shared(_climb(800), 1)) == ()
+    assert _campaigns(CROWD, _shared(climb(800), 1)) == ()
 
 
 def test_two_attacks_at_the_same_time_are_two_campaigns() -> None:
-    one, other = _shared(_climb(500, 1), 10), _shared(_climb(500, 2), 12, prefix="zed")
+    one, other = _shared(climb(500, 1), 10), _shared(climb(500, 2), 12, prefix="zed")
     (found,) = _campaigns(CROWD, one, other)
     assert sorted(found.clients) == [_accounts(10), _accounts(12, "zed")]
 
 
 def test_two_attackers_who_each_use_one_account_are_no_campaign() -> None:
-    one, other = _shared(_climb(500, 1), 1), _shared(_climb(500, 2), 1, prefix="zed")
+    one, other = _shared(climb(500, 1), 1), _shared(climb(500, 2), 1, prefix="zed")
     assert _campaigns(CROWD, one, other) == ()
 
 
 def test_whose_probe_the_attack_starts_from_is_no_member() -> None:
-    climb = _climb(600)
-    probe = _sent(np.repeat(climb[:1], 300, axis=0), ["probe"] * 300, at=5.0, every=30.0)
-    (found,) = _campaigns(CROWD, probe, _shared(climb, 10))
+    asked = climb(600)
+    probe = sent(np.repeat(asked[:1], 300, axis=0), ["probe"] * 300, at=5.0, every=30.0)
+    (found,) = _campaigns(CROWD, probe, _shared(asked, 10))
     assert found.clients == (_accounts(10),)
 
 
 def test_the_order_of_rows_the_names_and_the_parts_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = pa.concat_tables([CROWD, _shared(_climb(500), 10)])
+    table = pa.concat_tables([CROWD, _shared(climb(500), 10)])
     (whole,) = _campaigns(table)
     monkeypatch.setattr(night, "PART_ROWS", 300)
     (again,) = _campaigns(shuffled(table, 5))
@@ -131,9 +102,9 @@ def test_the_order_of_rows_the_names_and_the_parts_do_not_matter(monkeypatch: py
 
 
 def test_a_campaign_is_named_after_its_members() -> None:
-    (one,) = _campaigns(CROWD, _shared(_climb(500), 10))
-    (same,) = _campaigns(CROWD, _shared(_climb(500, 3), 10))
-    (other,) = _campaigns(CROWD, _shared(_climb(500), 11))
+    (one,) = _campaigns(CROWD, _shared(climb(500), 10))
+    (same,) = _campaigns(CROWD, _shared(climb(500, 3), 10))
+    (other,) = _campaigns(CROWD, _shared(climb(500), 11))
     assert one.names == same.names
     assert one.names != other.names
 
@@ -181,8 +152,8 @@ def test_no_client_fills_the_pool_and_the_suspicious_come_first(monkeypatch: pyt
 
 
 def test_a_client_is_pooled_evenly_over_its_night() -> None:
-    heavy = _sent(ordinary(1000), ["heavy"] * 1000)
-    light = _sent(ordinary(10, 2), ["light"] * 10, at=1.0)
+    heavy = sent(ordinary(1000), ["heavy"] * 1000)
+    light = sent(ordinary(10, 2), ["light"] * 10, at=1.0)
     coded = [table.append_column("client", pa.array([code] * len(table))) for code, table in enumerate((heavy, light))]
     table = pooled(coded, np.array([100, 100]))
     assert table is not None

@@ -51,7 +51,7 @@ NIGHT = _night()
 
 def _measured(table: pa.Table, batch: int = 10_000) -> tuple[EntityStates, ...]:
     batches = [table.slice(at, batch) for at in range(0, table.num_rows, batch)]
-    return measure_night(batches, table.num_rows, READING, Contacts(), IDENTITY)
+    return measure_night(batches, table.num_rows, READING, Contacts(), IDENTITY).entities
 
 
 def _same(one: Sequence[EntityStates], two: Sequence[EntityStates]) -> None:

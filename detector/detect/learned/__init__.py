@@ -1,5 +1,7 @@
 """What a window resembles, learned in the laboratory from real attacks and from benign workloads that look alike."""
 
-from detector.detect.learned.judging import Resemblance, lowered, resemblances, suspects
+from detector.detect.learned.covered import covered
+from detector.detect.learned.judging import lowered, suspects
+from detector.detect.learned.resemblance import Resemblance, resemblances
 
-__all__ = ["Resemblance", "lowered", "resemblances", "suspects"]
+__all__ = ["Resemblance", "covered", "lowered", "resemblances", "suspects"]

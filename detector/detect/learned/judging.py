@@ -1,22 +1,16 @@
-"""Windows against what the laboratory taught: findings for those that resemble attacks, names for those that do not.
-
-The trees have seen windows of real attacks and of benign workloads that look like them, on many models, and none of
-this site. Two things make it fit a site: what the model's own benign nights score is the bar that a window has to
-clear, and volume, pace and everything that compares with other clients is kept from it.
-"""
+"""Findings for windows that resemble attacks; names for those that a benign workload explains."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from detector.detect.learned.forest import shipped
-from detector.detect.learned.words import BENIGN, family_words, technique_of, workload_words
-from detector.features.registry import BY_NAME, NAMES
+from detector.detect.learned.words import BENIGN, family_words, workload_words
+from detector.features.registry import BY_NAME
 from detector.hashing import short_id
 from detector.model import (
     ATLAS_BY_TECHNIQUE,
@@ -35,29 +29,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from detector.baseline.model import Baseline
-    from detector.detect.learned.forest import Learned
+    from detector.detect.learned.resemblance import Resemblance
     from detector.model import Windows
 
 TITLE = "Behaves like an attack in the laboratory"
-FEWEST_QUERIES = 60
-SUSPICIOUS = 0.55
 SURE = 0.8
-# One field changed in record after record: a fairness audit is a sweep for a sensitive field in all but its purpose.
-_AMBIGUOUS = {Technique.ATTRIBUTE: 0.75}
-# No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
-_HIGHEST_BAR = 0.7
-_BENIGN_QUANTILE = 0.995
-# What a workload has to be for it to explain a finding: little like attacks, nothing to the boosted trees, and enough
-# like one workload. A sweep for a copy is a little like many; it has to be more like one.
-_UNSUSPICIOUS = 0.3
-_RULED_OUT = 0.05
-_RECOGNISED = 0.15
-_RECOGNISED_BROAD = 0.3
 # Counterfactual search is an optimiser that somebody has a right to: it is said, and sites can allow-list it.
 _LIKE_AN_ATTACK = BENIGN + "counterfactual"
 _POSSIBLE = 0.1
-_ORDINARY = BENIGN + "ordinary"
 _NAMED = 5
 # Measurements that no benign workload explains.
 _HARD = frozenset(
@@ -65,152 +44,13 @@ _HARD = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Resemblance:
-    """What one window resembles.
-
-    Attributes:
-        row: its label in the frame of windows.
-        window: kind and id of its entity, and its horizon.
-        attack: how much it is like attacks, from 0 to 1: the mean of what the forest and the boosted trees say.
-        boosted: probability of an attack by the boosted trees alone.
-        bar: what `attack` has to reach to be a finding of medium.
-        p: share of the model's benign windows that reach as much; None without a baseline.
-        technique, family: the attack that it resembles most.
-        workload: the benign workload that it resembles most, ordinary customers left out.
-        workload_share: that workload's share.
-    """
-
-    row: int
-    window: tuple[str, str, str]
-    attack: float
-    boosted: float
-    bar: float
-    p: float | None
-    technique: Technique
-    family: str
-    workload: str
-    workload_share: float
-
-    @property
-    def suspicious(self) -> bool:
-        """Whether it clears the bar."""
-        return self.attack >= self.bar
-
-    def explains(self, technique: Technique) -> bool:
-        """Whether a benign workload explains what a rule took for `technique` better than any attack does."""
-        enough = _RECOGNISED_BROAD if technique is Technique.EXTRACTION else _RECOGNISED
-        unlike = self.attack < _UNSUSPICIOUS and self.boosted < _RULED_OUT
-        return unlike and self.workload_share >= enough
-
-
-@dataclass(frozen=True)
-class _Classes:
-    """Where the forest's classes lie."""
-
-    names: tuple[str, ...]
-
-    @cached_property
-    def workloads(self) -> NDArray[np.int64]:
-        """Positions of the benign workloads but ordinary customers."""
-        return np.array([i for i, n in enumerate(self.names) if n.startswith(BENIGN) and n != _ORDINARY])
-
-
-def lowest_bar(technique: Technique) -> float:
-    """Return the share of attacks from which a window is suspicious of `technique` where no baseline lifts it."""
-    return _AMBIGUOUS.get(technique, SUSPICIOUS)
-
-
-@dataclass(frozen=True)
-class _Benign:
-    """The model's benign windows of one horizon: their attack shares, ascending, and the bar that these ask for."""
-
-    attack: NDArray[np.float64]
-    asked: float
-
-    @classmethod
-    def of(cls, attack: NDArray[np.float64]) -> _Benign:
-        return cls(np.sort(attack), float(np.quantile(attack, _BENIGN_QUANTILE)))
-
-    def bar(self, lowest: float) -> float:
-        return float(np.clip(self.asked, lowest, max(lowest, _HIGHEST_BAR)))
-
-    def p(self, attack: float) -> float:
-        as_high = len(self.attack) - int(np.searchsorted(self.attack, attack))
-        return (1 + as_high) / (len(self.attack) + 1)
-
-
-def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblance, ...]:
-    """Return what each window of enough queries resembles, in the order of the windows."""
-    frame = windows.frame
-    chosen = frame[frame["query_count"] >= FEWEST_QUERIES]
-    if chosen.empty:
-        return ()
-    taught = shipped()
-    classes = _Classes(taught.forest.classes)
-    rows = chosen[list(taught.features)].to_numpy(dtype=np.float64)
-    shares = taught.forest.resembles(rows)
-    boosted = taught.boosted.attack(rows)
-    attack = taught.attack(shares, boosted)
-    families = np.where(taught.forest.attacks, shares, -1.0).argmax(axis=1)
-    benign = {horizon.value: _against(taught, baseline, horizon) for horizon in Horizon}
-    keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
-    return tuple(
-        _resemblance(
-            _Told(int(row), keys[i], float(attack[i]), float(boosted[i]), int(families[i])),
-            shares[i],
-            benign[keys[i][2]],
-            classes,
-        )
-        for i, row in enumerate(chosen.index)
-    )
-
-
-def _against(taught: Learned, baseline: Baseline | None, horizon: Horizon) -> _Benign | None:
-    """Return the model's benign windows; None without a baseline, or where it has none of enough queries."""
-    if baseline is None:
-        return None
-    columns = [NAMES.index(name) for name in taught.features]
-    benign = baseline.matrix(horizon)
-    enough = benign[:, NAMES.index("query_count")] >= FEWEST_QUERIES
-    if not enough.any():
-        return None
-    rows = benign[enough][:, columns]
-    return _Benign.of(taught.attack(taught.forest.resembles(rows), taught.boosted.attack(rows)))
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What was told of one window; see `Resemblance`. `family` is a position."""
-
-    row: int
-    window: tuple[str, str, str]
-    attack: float
-    boosted: float
-    family: int
-
-
-def _resemblance(told: _Told, shares: NDArray[np.float64], benign: _Benign | None, classes: _Classes) -> Resemblance:
-    technique = technique_of(classes.names[told.family]) or Technique.PROBING
-    workload = int(classes.workloads[shares[classes.workloads].argmax()])
-    lowest = lowest_bar(technique)
-    return Resemblance(
-        row=told.row,
-        window=told.window,
-        attack=told.attack,
-        boosted=told.boosted,
-        bar=benign.bar(lowest) if benign else lowest,
-        p=benign.p(told.attack) if benign else None,
-        technique=technique,
-        family=classes.names[told.family],
-        workload=classes.names[workload],
-        workload_share=float(shares[workload]),
-    )
-
-
 def suspects(windows: Windows, found: Sequence[Resemblance]) -> tuple[Finding, ...]:
     """Return a finding for each window that resembles attacks more than the bar allows."""
-    chosen = [one for one in found if one.suspicious]
+    return findings_of(windows, [one for one in found if one.suspicious])
+
+
+def findings_of(windows: Windows, chosen: Sequence[Resemblance]) -> tuple[Finding, ...]:
+    """Return a finding for each of some windows, with what made it resemble attacks."""
     taught = shipped()
     rows = windows.frame.loc[[one.row for one in chosen], list(taught.features)].to_numpy(dtype=np.float64)
     credit = taught.reasons(rows)
