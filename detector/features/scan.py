@@ -102,10 +102,12 @@ def measure(
     contacts = contacts_of(schema) if contacts_of else Contacts()
     columns = tuple(dict.fromkeys((*scanning.SCAN_COLUMNS, *watch_columns)))
     stream = scanning.stream_queries(store, model, bounds.first_ts, bounds.last_ts, columns)
-    measured = measure_night(_watched(_ahead(stream), watch), most, reading, contacts, settings.identity)
+    with ThreadPoolExecutor(1, thread_name_prefix="week") as beside:
+        coming = beside.submit(_week, store, model, bounds.night, schema)
+        measured = measure_night(_watched(_ahead(stream), watch), most, reading, contacts, settings.identity)
+        week = coming.result()
     own = NightStates.of(measured.entities)
     rows = sum(int(part.states["queries"].sum()) for part in measured.entities if part.kind is EntityKind.CLIENT)
-    week = _week(store, model, bounds.night, schema)
     windows = windows_of(model, bounds.night, own, week, schema)
     mixed = mixed_windows(model, bounds.night, measured.mixed, schema) if measured.mixed else None
     return ScannedNight(windows, mixed, own, schema, stored is None, rows)

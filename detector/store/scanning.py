@@ -92,6 +92,8 @@ def stream_queries(
     try:
         with store.bulk() as connection, connection.cursor() as cursor:
             if store.is_sqlite:
+                # Each page is read once: to keep them would cost memory that measuring needs.
+                cursor.execute("PRAGMA cache_size = -8192")
                 cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
             cursor.execute(sql)
             for batch in cursor.fetch_record_batch():
