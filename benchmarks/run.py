@@ -136,6 +136,8 @@ def _eighth_night(folder: Path, queries: int, repeat: int, first: date) -> None:
         for file in folder.glob("eighth.db*"):
             file.unlink()
         shutil.copyfile(folder / "night.db", folder / "eighth.db")
+        # Or the copy would be written to the disk while others are measured.
+        os.sync()
         base.append(measure(sys.executable, "-c", YARDSTICK, log))
         copy = f"sqlite:///{folder / 'eighth.db'}"
         runs.append(detector("run", log, "--db", copy, "--out", folder / "reports"))
