@@ -25,7 +25,7 @@ import pandas as pd
 from detector.config import Settings
 from detector.detect.learned.forest import BOOSTED, TREE_ARRAYS, parsed
 from detector.detect.learned.resemblance import FEWEST_QUERIES, lowest_bar
-from detector.detect.learned.words import BENIGN, technique_of
+from detector.detect.learned.words import ORDINARY, technique_of
 from detector.features.registry import BY_NAME, NAMES
 from detector.features.scan import NightBounds, measure
 from detector.ingest.options import IngestOptions
@@ -129,7 +129,7 @@ def _windows(folder: Path) -> pd.DataFrame:
     during = (joined["night"] >= joined["first_ts"].str[:10]) & (joined["night"] <= joined["last_ts"].str[:10])
     first = joined["night"].min()
     clean = (dt.date.fromisoformat(first) + dt.timedelta(days=CLEAN_NIGHTS)).isoformat()
-    joined["kind"] = np.where(joined["night"] < clean, BENIGN + "ordinary", joined["family"])
+    joined["kind"] = np.where(joined["night"] < clean, ORDINARY, joined["family"])
     joined = joined[~joined["is_attack"] | during]
     joined.loc[joined["is_attack"], "kind"] = joined["family"]
     joined = joined[~joined["kind"].isin(_NOTHING_TO_SEE)]
@@ -177,7 +177,7 @@ def _weighed(table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     table = _blinded(table)
     weight = (1.0 / table.groupby(["kind", "model"])["kind"].transform("size")).to_numpy(copy=True)
     weight[seen:] *= _BLINDED
-    weight[(table["kind"] == BENIGN + "ordinary").to_numpy()] *= _CUSTOMERS
+    weight[(table["kind"] == ORDINARY).to_numpy()] *= _CUSTOMERS
     attack = table["is_attack"].to_numpy(dtype=bool)
     weight[attack] *= weight[~attack].sum() / max(weight[attack].sum(), 1e-12)
     return table, weight / weight.mean()
@@ -218,17 +218,8 @@ def exported(forest: ExtraTreesClassifier, boosted: HistGradientBoostingClassifi
     shares = np.concatenate([tree.value[:, 0, :] for tree in grown])
     arrays["shares"] = np.rint(255.0 * shares / shares.sum(axis=1, keepdims=True)).astype(np.uint8)
     nodes = [one[0].nodes for one in boosted._predictors]  # noqa: SLF001 - the library shows them nowhere else
-    added = _laid_out(
-        (
-            n["feature_idx"],
-            n["num_threshold"],
-            n["left"],
-            n["right"],
-            n["missing_go_to_left"],
-            n["is_leaf"].astype(bool),
-        )
-        for n in nodes
-    )
+    columns = ("feature_idx", "num_threshold", "left", "right", "missing_go_to_left", "is_leaf")
+    added = _laid_out(tuple(n[column] for column in columns) for n in nodes)
     added["worth"] = np.concatenate([n["value"] for n in nodes]).astype(np.float32)
     names = {
         "features": READ,
@@ -283,7 +274,7 @@ def _left_out(table: pd.DataFrame, what: str) -> None:
 def _folds(table: pd.DataFrame, what: str) -> list[pd.Series]:
     """Return an eighth of the families and workloads, or of the models, at a time; customers stay with their models."""
     names = table["model"].replace(_SAME_DATA) if what == "model" else table["kind"]
-    kinds = sorted(set(names) - {BENIGN + "ordinary"})
+    kinds = sorted(set(names) - {ORDINARY})
     place = {kind: position % _FOLDS for position, kind in enumerate(np.random.default_rng(SEED).permutation(kinds))}
     number = names.map(place).fillna(pd.Series(np.arange(len(table)) % _FOLDS, index=table.index))
     return [number == fold for fold in range(_FOLDS)]

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from detector.features.schema import ModelSchema
 
 
+# A stretch longer than any entity: none is cut.
+WHOLE = 1 << 40
+
+
 @dataclass(frozen=True)
 class Reading:
     """How a model's stored queries are read.
@@ -35,6 +39,12 @@ class Reading:
 
     schema: ModelSchema
     names: Mapping[int, str]
+
+
+def in_time(table: pa.Table, *groups: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the order of queries in time, the place in the log deciding ties; within `groups` (n,), the last first."""
+    keys = (table[name].to_numpy() for name in ("row_index", "line", "file_id", "ts"))
+    return np.lexsort((*keys, *groups))
 
 
 def assemble(
@@ -52,8 +62,7 @@ def assemble(
         The entities' codes, ascending; the entity position of each block row (each stretch is a row); the blocks.
     """
     codes = table[entity].to_numpy()
-    keys = [table[name].to_numpy() for name in ("row_index", "line", "file_id", "ts")]
-    order = np.lexsort((*keys, codes))
+    order = in_time(table, codes)
     order = order[codes[order] >= 0]
     present, firsts, counts = np.unique(codes[order], return_index=True, return_counts=True)
     heavy = counts > stretch

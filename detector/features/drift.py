@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.features.block import Merge, StateColumn
-from detector.features.schema import BINS, MONITORED, PROJECTIONS, nearest_distances, projected_bins
+from detector.features.schema import BINS, MONITORED, PROJECTIONS, projected_bins
 from detector.features.state import ratio
 from detector.features.views import unseen_categories
 
@@ -56,7 +56,7 @@ def measure(block: Block, schema: ModelSchema) -> dict[str, NDArray[np.float64]]
         flat = owner * _PROJECTED_BINS + codes[:, position]
         counts[:, position] = np.bincount(flat, minlength=block.entities * _PROJECTED_BINS).reshape(block.entities, -1)
     out["projected"] = counts.reshape(block.entities, -1)
-    off = nearest_distances(view, schema.neighbourhood) > schema.manifold_radius
+    off = schema.off_manifold(view)
     out["off_manifold"] = _sum(block, owner, off)
     out["outside"] = _sum(block, owner, _outside_share(view, schema))
     edges = ((view <= schema.low) | (view >= schema.high)).mean(axis=1)

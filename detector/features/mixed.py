@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from detector.features import families
-from detector.features.assemble import assemble
+from detector.features.assemble import WHOLE, assemble, in_time
 from detector.features.lineage import threaded_rows
-from detector.features.schema import nearest_distances
 from detector.features.state import States, stacked
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from detector.features.assemble import Reading
     from detector.features.contact import Contacts
-    from detector.features.schema import ModelSchema
 
 # What is set apart: at least so many queries, and of all at least and at most this share.
 FEWEST_APART = 150
@@ -34,8 +32,6 @@ _LEAST_SHARE = 0.04
 _MOST_SHARE = 0.6
 # Distances to the reference are taken for every query of these clients: most suspicious first, no more than so many.
 _MOST_ROWS = 200_000
-_WHOLE = 1 << 40
-_TIME = ("row_index", "line", "file_id", "ts")
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def measure_mixed(
         if not table.num_rows:
             continue
         client = table["client"].to_numpy()
-        ordered = table.take(pa.array(np.lexsort((*(table[name].to_numpy() for name in _TIME), client))))
+        ordered = table.take(pa.array(in_time(table, client)))
         apart = _apart(ordered, reading)
         client = ordered["client"].to_numpy()
         held, out = np.bincount(client, minlength=len(names)), np.bincount(client[apart], minlength=len(names))
@@ -95,7 +91,7 @@ def measure_mixed(
         if both.any():
             codes.extend(np.flatnonzero(both).tolist())
             for part, rows in zip(parts, (both[client] & apart, both[client] & ~apart), strict=True):
-                _, _, blocks = assemble(ordered.filter(pa.array(rows)), "client", reading, _WHOLE)
+                _, _, blocks = assemble(ordered.filter(pa.array(rows)), "client", reading, WHOLE)
                 part.extend(families.measure(block, reading.schema, contacts) for block in blocks)
     if not codes:
         return None
@@ -107,13 +103,8 @@ def measure_mixed(
 def _apart(table: pa.Table, reading: Reading) -> NDArray[np.bool_]:
     """Return which queries of clients one after the other, in time, are in long threads or off the manifold."""
     found = np.zeros(table.num_rows, dtype=bool)
-    (block,) = assemble(table, "client", reading, _WHOLE)[2]
+    (block,) = assemble(table, "client", reading, WHOLE)[2]
     if block.view is not None and reading.schema.has_view:
         found[threaded_rows(block, reading.schema)] = True
-        found |= _off_manifold(block.view, reading.schema)
+        found |= reading.schema.off_manifold(block.view)
     return found
-
-
-def _off_manifold(view: NDArray[np.float32], schema: ModelSchema) -> NDArray[np.bool_]:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(nearest_distances(view, schema.neighbourhood) > schema.manifold_radius)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -193,8 +193,7 @@ def _measure_networks(
 def _measure_campaigns(
     parts: Parts, reading: Reading, contacts: Contacts, roster: Roster, clients: EntityStates
 ) -> list[EntityStates]:
-    quota = np.zeros(len(roster.clients), dtype=np.int64)
-    quota[[roster.clients[name] for name in clients.names]] = quotas(clients.states)
+    quota = _by_code(quotas(clients.states), clients, roster)
     pool = pooled((parts.load(number, "client", quota > 0) for number in parts.close()), quota)
     # Sums are rounded by how many threads share them, and a comparison must not depend on that.
     with threadpool_limits(1):
@@ -205,13 +204,19 @@ def _measure_campaigns(
 def _measure_mixed(
     parts: Parts, reading: Reading, contacts: Contacts, roster: Roster, clients: EntityStates
 ) -> Mixed | None:
-    wanted = np.zeros(len(roster.clients), dtype=bool)
-    wanted[[roster.clients[name] for name in clients.names]] = candidates(clients.states)
+    wanted = _by_code(candidates(clients.states), clients, roster)
     if not wanted.any():
         return None
     tables = (parts.load(number, "client", wanted) for number in parts.close())
     with threadpool_limits(1):
         return measure_mixed(tables, reading, contacts, list(roster.clients))
+
+
+def _by_code(values: NDArray[Any], clients: EntityStates, roster: Roster) -> NDArray[Any]:
+    """Return a value a client, (G,), in the order of the clients' codes; zero for who has none."""
+    out = np.zeros(len(roster.clients), dtype=values.dtype)
+    out[[roster.clients[name] for name in clients.names]] = values
+    return out
 
 
 def _measure_parts(parts: Parts, entity: str, reading: Reading, contacts: Contacts) -> tuple[list[int], States]:

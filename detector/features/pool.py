@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from detector.features import families
-from detector.features.assemble import assemble
+from detector.features.assemble import WHOLE, assemble, in_time
 from detector.features.campaign import active_rows, groups_of, link
 from detector.features.state import stacked
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from detector.features.contact import Contacts
     from detector.features.state import States
 
-_TIME = ("row_index", "line", "file_id", "ts")
-_WHOLE = 1 << 40
 _FAIR_PART = 0.15
 _FEWEST_CLIENTS = 2
 
@@ -42,15 +40,14 @@ def pooled(tables: Iterable[pa.Table], quota: NDArray[np.int64]) -> pa.Table | N
     if not parts:
         return None
     table = pa.concat_tables(parts).combine_chunks()
-    order = np.lexsort([table[name].to_numpy() for name in _TIME])
     several = len(np.unique(table["client"].to_numpy())) > 1
-    return table.take(pa.array(order)) if several else None
+    return table.take(pa.array(in_time(table))) if several else None
 
 
 def _spaced(table: pa.Table, quota: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows that each client's quota leaves of it."""
     client = table["client"].to_numpy()
-    order = np.lexsort((*(table[name].to_numpy() for name in _TIME), client))
+    order = in_time(table, client)
     names, firsts, counts = np.unique(client[order], return_index=True, return_counts=True)
     most = np.minimum(counts, quota[names])
     rank = np.arange(most.sum()) - np.repeat(np.cumsum(most) - most, most)
@@ -72,7 +69,7 @@ def find_campaigns(
         Their ids, ascending, the clients of each, and their states; None where there are none.
     """
     together = table.append_column("pool", pa.array(np.zeros(table.num_rows, dtype=np.int32)))
-    view = assemble(together, "pool", reading, _WHOLE)[2][0].view
+    view = assemble(together, "pool", reading, WHOLE)[2][0].view
     if view is None or not reading.schema.has_view:
         return None
     # Codes follow the order in which queries came; what is found must not.
@@ -93,7 +90,7 @@ def find_campaigns(
     for number, (_, _, members) in enumerate(campaigns):
         place[list(members)] = number
     mine = np.where(_within(client, rows, len(names)), place[client], -1).astype(np.int32)
-    _, _, blocks = assemble(table.append_column("campaign", pa.array(mine)), "campaign", reading, _WHOLE)
+    _, _, blocks = assemble(table.append_column("campaign", pa.array(mine)), "campaign", reading, WHOLE)
     states = stacked([families.measure(block, reading.schema, contacts) for block in blocks])
     return tuple(name for name, _, _ in campaigns), tuple(clients for _, clients, _ in campaigns), states
 

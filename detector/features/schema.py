@@ -184,6 +184,11 @@ class ModelSchema:
         held = self.reference[1::2]
         return float(np.quantile(nearest_distances(held, self.neighbourhood), 0.99)) if len(held) else 0.0
 
+    def off_manifold(self, view: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which rows of `view` (n, d) are farther from the reference than 99 % of it from itself; no NaN is."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(nearest_distances(view, self.neighbourhood) > self.manifold_radius)
+
     def body(self) -> str:
         """Everything but the arrays, as canonical JSON."""
         fields = [{"name": f.name, "categories": f.categories} for f in self.fields]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detector.evidence.context import Peculiarity
-from detector.report import sections, tables, words
+from detector.report import night_page, sections, tables, words
 from detector.report.charts import bar
-from detector.report.client_view import ClientPage, MembershipView, ModelView, NightView, RestView
+from detector.report.client_view import ClientPage, ModelView, NightView, RestView
 from detector.report.environment import render
 from detector.report.files import write_page
 from detector.report.notes import RunNotes
-from detector.report.rulebook import read_rulebook
-from detector.report.visible import name, sentence
+from detector.report.rulebook import base, read_rulebook
+from detector.report.visible import name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from detector.config import Settings
     from detector.evidence.explanation import ClientNight, Explanation, Measured
     from detector.model import Incident
+    from detector.report.night_view import IncidentLine
     from detector.report.rulebook import Rulebook
 
 
@@ -48,14 +49,14 @@ def write_client(path: Path, found: Sequence[Explanation], settings: Settings, a
 
 def _model(key: str, one: Explanation, book: Rulebook, folder: Path) -> ModelView:
     known = [m for m in one.features if m.value is not None]
-    triggered = {trigger.feature for finding in one.findings for trigger in finding.trigger}
+    triggered = {base(trigger.feature) for finding in one.findings for trigger in finding.trigger}
     most = max((night.query_count for night in one.history), default=1)
     return ModelView(
         model=name(one.model),
         night=f"{words.day(one.night)}, {words.plural(one.query_count, 'query', 'queries')}",
         verdict=_verdict(one),
         judged_by=f"Judged by rules and baseline {one.judged_by}." if one.judged_by else "Judged by rules alone.",
-        incidents=tuple(_membership(incident, folder) for incident in one.incidents),
+        incidents=tuple(_line(incident, folder) for incident in one.incidents),
         findings=tables.findings(one.findings, book),
         nights=tuple(_night(night, most, one) for night in reversed(one.history)),
         telling=tuple(
@@ -69,8 +70,7 @@ def _model(key: str, one: Explanation, book: Rulebook, folder: Path) -> ModelVie
 def _verdict(one: Explanation) -> str:
     if one.incidents:
         gravest = max(one.incidents, key=lambda incident: incident.severity.rank)
-        technique = words.technique(gravest.technique.value)
-        what = f"severity {gravest.severity.value}: {technique[0].lower()}{technique[1:]}."
+        what = f"severity {gravest.severity.value}: {words.within(words.technique(gravest.technique.value))}."
         many = len(one.incidents)
         return f"Part of an incident of {what}" if many == 1 else f"Part of {many} incidents, the gravest of {what}"
     if one.findings:
@@ -78,16 +78,10 @@ def _verdict(one: Explanation) -> str:
     return "No rule or detector spoke of this client in this night."
 
 
-def _membership(incident: Incident, folder: Path) -> MembershipView:
+def _line(incident: Incident, folder: Path) -> IncidentLine:
+    """Return an incident that the client is part of; its link is None where its page does not lie beside this one."""
     beside = incident.report is not None and (folder / incident.report).is_file()
-    return MembershipView(
-        id=incident.id,
-        severity=incident.severity.value,
-        status=incident.status.value,
-        technique=words.technique(incident.technique.value),
-        summary=sentence(incident.summary),
-        link=incident.report if beside else None,
-    )
+    return night_page.line(incident, (), incident.report if beside else None)
 
 
 def _night(one: ClientNight, most: int, shown: Explanation) -> NightView:
@@ -107,7 +101,7 @@ def _peculiarity(one: Measured, triggered: set[str]) -> Peculiarity:
         peers=one.others,
         below=float((one.others < (one.value or 0.0)).mean()) if len(one.others) else 0.0,
         tail=one.tail,
-        triggered=bool({one.spec.name, f"{one.spec.name}_tail"} & triggered),
+        triggered=one.spec.name in triggered,
     )
 
 

@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from detector.report.night_view import IncidentLine
     from detector.report.view import Fact, FindingView, StripView
-
-
-@dataclass(frozen=True)
-class MembershipView:
-    """An incident that the client is part of; `link` is None where its page does not lie beside this one."""
-
-    id: str
-    severity: str
-    status: str
-    technique: str
-    summary: str
-    link: str | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class ModelView:
     night: str
     verdict: str
     judged_by: str
-    incidents: tuple[MembershipView, ...]
+    incidents: tuple[IncidentLine, ...]
     findings: tuple[FindingView, ...]
     nights: tuple[NightView, ...]
     telling: tuple[StripView, ...]

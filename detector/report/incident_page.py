@@ -119,7 +119,7 @@ def checklist(dossier: Dossier) -> tuple[CheckRow, ...]:
 
 def _technique(dossier: Dossier) -> str:
     first, *others = (words.technique(one.value) for one in dossier.context.incident.techniques)
-    return f"{first} (also {words.listed([one[0].lower() + one[1:] for one in others])})" if others else first
+    return f"{first} (also {words.listed([words.within(one) for one in others])})" if others else first
 
 
 def _with_titles(text: str, incident: Incident) -> str:

@@ -116,8 +116,8 @@ def _heading(incident: Incident) -> Markup:
     names = Markup(", ").join(bdi(client) for client in incident.clients[:_NAMED])
     left = len(incident.clients) - _NAMED
     who = Markup("{} and {} more").format(names, left) if left > 0 else names or bdi(incident.entity_id)
-    technique = words.technique(incident.technique.value)
-    return Markup("{}: {} of {}").format(who, technique[0].lower() + technique[1:], bdi(incident.model))
+    technique = words.within(words.technique(incident.technique.value))
+    return Markup("{}: {} of {}").format(who, technique, bdi(incident.model))
 
 
 def _evidence(items: Sequence[EvidenceItem]) -> str:

@@ -35,6 +35,11 @@ def technique(value: str) -> str:
     return _TECHNIQUES.get(value, value)
 
 
+def within(text: str) -> str:
+    """Return what begins a sentence as it stands within one."""
+    return text[0].lower() + text[1:]
+
+
 def count(number: float) -> str:
     """Return a whole number with thousands set apart."""
     return f"{int(number):,}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.detect.learned.trees import Trees
-from detector.detect.learned.words import technique_of
+from detector.detect.learned.words import BENIGN, ORDINARY, technique_of
 from detector.errors import RuleError
 from detector.features.npz import read_npz
 
@@ -46,6 +46,11 @@ class Forest:
     def attacks(self) -> NDArray[np.bool_]:
         """Which classes are attacks."""
         return np.array([technique_of(name) is not None for name in self.classes])
+
+    @cached_property
+    def workloads(self) -> NDArray[np.int64]:
+        """Positions of the benign workloads but ordinary customers."""
+        return np.array([i for i, n in enumerate(self.classes) if n.startswith(BENIGN) and n != ORDINARY])
 
     def resembles(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return what rows (n, F) resemble: mean shares of the classes over the trees, (n, C), summing to 1."""

@@ -8,13 +8,12 @@ clear, and volume, pace and everything that compares with other clients is kept 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from detector.detect.learned.forest import shipped
-from detector.detect.learned.words import BENIGN, technique_of
+from detector.detect.learned.words import ORDINARY, technique_of
 from detector.features.registry import NAMES
 from detector.model import Horizon, Technique
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from detector.baseline.model import Baseline
-    from detector.detect.learned.forest import Learned
+    from detector.detect.learned.forest import Forest, Learned
     from detector.model import Windows
 
 FEWEST_QUERIES = 60
@@ -38,7 +37,6 @@ _UNSUSPICIOUS = 0.3
 _RULED_OUT = 0.05
 _RECOGNISED = 0.15
 _RECOGNISED_BROAD = 0.3
-_ORDINARY = BENIGN + "ordinary"
 
 
 @dataclass(frozen=True)
@@ -82,18 +80,6 @@ class Resemblance:
         return unlike and self.workload_share >= enough
 
 
-@dataclass(frozen=True)
-class _Classes:
-    """Where the forest's classes lie."""
-
-    names: tuple[str, ...]
-
-    @cached_property
-    def workloads(self) -> NDArray[np.int64]:
-        """Positions of the benign workloads but ordinary customers."""
-        return np.array([i for i, n in enumerate(self.names) if n.startswith(BENIGN) and n != _ORDINARY])
-
-
 def lowest_bar(technique: Technique) -> float:
     """Return the share of attacks from which a window is suspicious of `technique` where no baseline lifts it."""
     return _AMBIGUOUS.get(technique, SUSPICIOUS)
@@ -125,20 +111,15 @@ def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblan
     if chosen.empty:
         return ()
     taught = shipped()
-    classes = _Classes(taught.forest.classes)
     rows = chosen[list(taught.features)].to_numpy(dtype=np.float64)
     shares = taught.forest.resembles(rows)
     boosted = taught.boosted.attack(rows)
     attack = taught.attack(shares, boosted)
-    families = np.where(taught.forest.attacks, shares, -1.0).argmax(axis=1)
     benign = {horizon.value: _against(taught, baseline, horizon) for horizon in Horizon}
     keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
     return tuple(
         _resemblance(
-            _Told(int(row), keys[i], float(attack[i]), float(boosted[i]), int(families[i])),
-            shares[i],
-            benign[keys[i][2]],
-            classes,
+            (int(row), keys[i]), (float(attack[i]), float(boosted[i])), shares[i], benign[keys[i][2]], taught.forest
         )
         for i, row in enumerate(chosen.index)
     )
@@ -157,31 +138,28 @@ def _against(taught: Learned, baseline: Baseline | None, horizon: Horizon) -> _B
     return _Benign.of(taught.attack(taught.forest.resembles(rows), taught.boosted.attack(rows)))
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What was told of one window; see `Resemblance`. `family` is a position."""
-
-    row: int
-    window: tuple[str, str, str]
-    attack: float
-    boosted: float
-    family: int
-
-
-def _resemblance(told: _Told, shares: NDArray[np.float64], benign: _Benign | None, classes: _Classes) -> Resemblance:
-    technique = technique_of(classes.names[told.family]) or Technique.PROBING
-    workload = int(classes.workloads[shares[classes.workloads].argmax()])
+def _resemblance(
+    place: tuple[int, tuple[str, str, str]],
+    scores: tuple[float, float],
+    shares: NDArray[np.float64],
+    benign: _Benign | None,
+    forest: Forest,
+) -> Resemblance:
+    attack, boosted = scores
+    family = forest.classes[int(np.where(forest.attacks, shares, -1.0).argmax())]
+    workload = int(forest.workloads[shares[forest.workloads].argmax()])
+    technique = technique_of(family) or Technique.PROBING
     lowest = lowest_bar(technique)
     return Resemblance(
-        row=told.row,
-        window=told.window,
-        attack=told.attack,
-        boosted=told.boosted,
+        row=place[0],
+        window=place[1],
+        attack=attack,
+        boosted=boosted,
         bar=benign.bar(lowest) if benign else lowest,
-        p=benign.p(told.attack) if benign else None,
+        p=benign.p(attack) if benign else None,
         technique=technique,
-        family=classes.names[told.family],
-        workload=classes.names[workload],
+        family=family,
+        workload=forest.classes[workload],
         workload_share=float(shares[workload]),
-        ordinary=float(shares[classes.names.index(_ORDINARY)]),
+        ordinary=float(shares[forest.classes.index(ORDINARY)]),
     )

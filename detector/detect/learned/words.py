@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BENIGN = "benign_"
+ORDINARY = BENIGN + "ordinary"
 
 _PREFIXES: Mapping[str, Technique] = {
     "inv_": Technique.INVERSION,
