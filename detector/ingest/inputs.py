@@ -26,7 +26,9 @@ _SHAPES = """
 SELECT rec, json_type(line) AS shape,
     CASE WHEN json_type(line) IN ('ARRAY', 'OBJECT') THEN from_json(line, '["DOUBLE"]')
          WHEN json_type(line) <> 'VARCHAR' THEN from_json('[' || line || ']', '["DOUBLE"]') END AS numbers,
-    line->>'$' AS shown
+    line->>'$' AS shown,
+    CASE WHEN json_type(line) = 'OBJECT' AND len(json_keys(line)) = 1 AND json_type((line->'$.*')[1]) = 'VARCHAR'
+         THEN (line->>'$.*')[1] END AS wrapped
 FROM block"""
 _FLATTENED = """
 SELECT rec, from_json('[' || replace(replace(line, '[', ''), ']', '') || ']', '["DOUBLE"]') AS numbers FROM block"""
@@ -132,7 +134,7 @@ def _shaped(texts: Any, as_kind: InputKind | None) -> list[tuple[NDArray[np.int6
     """Return (rows, their inputs) for JSON texts, a part a shape."""
     found = PARSER.run(_SHAPES, texts, np.arange(len(texts), dtype=np.int32))
     shape = np.asarray(whole(found["shape"]).to_numpy(zero_copy_only=False), dtype=object)
-    shown, numbers = whole(found["shown"]), whole(found["numbers"])
+    shown, numbers, wrapped = whole(found["shown"]), whole(found["numbers"]), whole(found["wrapped"])
     if as_kind in {InputKind.TEXT, InputKind.DIGEST}:
         return [(np.arange(len(texts)), _written(shown, as_kind))]
     is_list = shape == "ARRAY"
@@ -141,12 +143,15 @@ def _shaped(texts: Any, as_kind: InputKind | None) -> list[tuple[NDArray[np.int6
     deep = np.asarray(pc.greater(pc.count_substring(texts, "["), 1))
     nested = is_list & deep & ~quoted & ~braced
     mixed = is_list & (quoted | braced)
-    is_text, is_record = shape == "VARCHAR", shape == "OBJECT"
-    plain = ~(nested | mixed | is_text | is_record)
+    # {"text": "…"} is how many servers take a text: a record of one field of words would be none.
+    is_text, is_wrapped = shape == "VARCHAR", valid(wrapped)
+    is_record = (shape == "OBJECT") & ~is_wrapped
+    plain = ~(nested | mixed | is_text | is_wrapped | is_record)
     parts: list[tuple[NDArray[np.int64], Inputs]] = []
     readers: tuple[tuple[NDArray[np.bool_], Callable[[Any], Inputs]], ...] = (
         (plain, lambda rows: _vectors(numbers.take(rows), as_kind)),
         (is_text, lambda rows: _written(shown.take(rows), InputKind.TEXT)),
+        (is_wrapped, lambda rows: _written(wrapped.take(rows), InputKind.TEXT)),
         (is_record, lambda rows: _records(texts.take(rows))),
     )
     for mask, read in readers:
