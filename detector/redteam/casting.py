@@ -32,6 +32,7 @@ from detector.redteam.attacks.natural_evolution import NaturalEvolutionInversion
 from detector.redteam.attacks.nes_evasion import NesEvasion
 from detector.redteam.attacks.one_plus_one import OnePlusOneInversion
 from detector.redteam.attacks.particle_swarm import ParticleSwarmInversion
+from detector.redteam.attacks.record_genetic import RecordGenetic
 from detector.redteam.attacks.sphere_sampling import SphereSampling
 from detector.redteam.attacks.spsa import SpsaInversion
 from detector.redteam.attacks.square_attack import SquareEvasion
@@ -40,6 +41,7 @@ from detector.redteam.forms import RecordForm, TextForm
 from detector.redteam.models import CLINIC_SENSITIVE, INVENTED_SENSITIVE, RISK_SENSITIVE
 from detector.redteam.randomness import stream
 from detector.redteam.sessions import attribute_quarry, membership_quarry
+from detector.redteam.settings import varied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +69,8 @@ _SURE = 0.9
 _OFTEN = 0.25
 # Share of the climbs that begin at a record although noise would do.
 _NATURAL = 0.3
+# Share of the others that begin at the middle of the data and count in its units.
+_MIDDLE = 0.4
 _CANDIDATES = 90
 _VICTIMS = 150
 
@@ -142,36 +146,44 @@ class _Aim(Protocol):
 
 
 def _inversion(family: str, aim: _Aim) -> Role:
-    """Climb from noise, or now and then, and wherever noise is at the goal already, from a record of another class."""
+    """Climb from noise or the middle, or now and then, and wherever noise is at the goal already, from a record."""
 
     def cast(model: TargetModel, rng: np.random.Generator) -> Part:
         target = unlikely_class(model, rng)
-        natural = rng.random() < _NATURAL or _at_the_goal(model, target)
-        return aim(target, start="natural" if natural else "noise"), None
+        start: Start = "noise"
+        if rng.random() < _NATURAL or _at_the_goal(model, target):
+            start = "natural"
+        elif rng.random() < _MIDDLE:
+            start = "middle"
+        return varied(aim(target, start=start), rng), None
 
     return Role(family, "inversion", _COLUMNS, cast)
 
 
 def _any_start(family: str, aim: Callable[[int], Attack], kinds: frozenset[Kind] = _COLUMNS) -> Role:
     """Climb from where the attack itself chooses to."""
-    return Role(family, "inversion", kinds, lambda model, rng: (aim(unlikely_class(model, rng)), None))
+    return Role(family, "inversion", kinds, lambda model, rng: (varied(aim(unlikely_class(model, rng)), rng), None))
 
 
 def _from_noise(family: str, aim: Callable[[int], Attack], kinds: frozenset[Kind] = _NUMBERS) -> Role:
-    return Role(family, "inversion", kinds, lambda model, rng: (aim(unlikely_class(model, rng)), None), from_noise=True)
+    def cast(model: TargetModel, rng: np.random.Generator) -> Part:
+        return varied(aim(unlikely_class(model, rng)), rng), None
+
+    return Role(family, "inversion", kinds, cast, from_noise=True)
 
 
 def _membership(family: str, *attacks: Attack) -> Role:
     """Draw one of the `attacks`, and people half of whom are members."""
 
     def cast(model: TargetModel, rng: np.random.Generator) -> Part:
-        return attacks[int(rng.integers(len(attacks)))], membership_quarry(model, _CANDIDATES, rng)
+        chosen = attacks[int(rng.integers(len(attacks)))]
+        return varied(chosen, rng), membership_quarry(model, _CANDIDATES, rng)
 
     return Role(family, "membership", _COLUMNS, cast)
 
 
 def _without_quarry(attack: Attack, kinds: frozenset[Kind]) -> Role:
-    return Role(attack.family, attack.technique, kinds, lambda model, rng: (attack, None))  # noqa: ARG005
+    return Role(attack.family, attack.technique, kinds, lambda model, rng: (varied(attack, rng), None))  # noqa: ARG005
 
 
 def _attribute(family: str, aim: Callable[[int, tuple[float, ...], tuple[tuple[float, ...], ...]], Attack]) -> Role:
@@ -217,6 +229,7 @@ ROLES: tuple[Role, ...] = (
     _inversion("inv_nes", NaturalEvolutionInversion),
     _any_start("inv_latent_sweep", LatentSweep),
     _any_start("inv_latent_genetic", LatentGenetic),
+    _any_start("inv_record_genetic", RecordGenetic),
     _any_start("inv_label_sphere", SphereSampling),
     _any_start("inv_token_substitution", TokenSubstitution, _TEXTS),
     _membership("mia_merlin", MerlinMembership()),

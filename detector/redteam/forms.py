@@ -39,7 +39,7 @@ class InputForm(Protocol):
         ...
 
     def clean(self, rows: FloatArray) -> FloatArray:
-        """Return `rows`, shape (n, width), as they travel: rounded, categories on a level."""
+        """Return `rows`, shape (n, width), as they travel: rounded, categories on a level, counts whole."""
         ...
 
     def values(self, rows: FloatArray) -> Sequence[JsonValue]:
@@ -101,6 +101,8 @@ class Field:
     """Largest value; the last level's number for a category."""
     categories: tuple[str, ...] = ()
     """The levels' names in order; empty for a number."""
+    whole: bool = False
+    """Whether a number is counted: years, visits, answers from 1 to 5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class RecordForm:
         for column, field in enumerate(self.fields):
             if field.categories:
                 cleaned[:, column] = np.clip(np.rint(rows[:, column]), 0, len(field.categories) - 1)
+            elif field.whole:
+                cleaned[:, column] = np.rint(rows[:, column]) + 0.0
         return cleaned
 
     def values(self, rows: FloatArray) -> list[JsonValue]:

@@ -39,6 +39,8 @@ CLIMBS = (
 )
 RECORD_CLIMBS = (
     CmaInversion(1, budget=300, start="natural"),
+    CmaInversion(1, budget=300, start="middle"),
+    ParticleSwarmInversion(1, budget=300, start="middle"),
     DifferentialEvolutionInversion(1, budget=300, start="natural"),
     AnnealingInversion(1, budget=300, start="natural"),
     ParticleSwarmInversion(1, budget=300, start="natural"),
@@ -91,6 +93,23 @@ def test_the_same_seed_asks_the_same(digits: TargetModel) -> None:
         return np.vstack([block.inputs for block in service.blocks])
 
     assert np.array_equal(inputs(), inputs())
+
+
+def test_a_search_from_the_middle_counts_in_the_units_of_the_records(clinic: TargetModel) -> None:
+    knowledge = outsider(clinic, None, stream(1, "knowledge"))
+    oracle = oracle_of(Service(clinic), Asking(probabilities=True))
+    climb = Climb(oracle, knowledge, 1, 100, stream(1, "attack"), start="middle")
+    numbers = np.array(clinic.form.levels) == 0
+    mean, deviation = knowledge.pool.mean(axis=0), knowledge.pool.std(axis=0)
+    middle, above = climb.inputs(np.array([[0.5] * climb.width, [0.8413447] * climb.width]))
+    assert middle[numbers] == pytest.approx(mean[numbers])
+    assert above[numbers] == pytest.approx((mean + deviation)[numbers], rel=1e-5)
+    drawn = climb.inputs(stream(1, "points").random((4_000, climb.width)))
+    assert (drawn >= knowledge.low).all()
+    assert (drawn <= knowledge.high).all()
+    for column in np.flatnonzero(~numbers):
+        shares = [np.bincount(rows[:, column].astype(int), minlength=9) / len(rows) for rows in (drawn, knowledge.pool)]
+        assert shares[0] == pytest.approx(shares[1], abs=0.03)
 
 
 def test_levels_have_equal_parts_of_the_unit_interval(clinic: TargetModel) -> None:

@@ -15,6 +15,7 @@ from detector.errors import SimulationError
 from detector.redteam.attacks.latent import LatentSpace
 from detector.redteam.attacks.latent_genetic import LatentGenetic
 from detector.redteam.attacks.latent_sweep import LatentSweep
+from detector.redteam.attacks.record_genetic import RecordGenetic
 from detector.redteam.attacks.sphere_sampling import SphereSampling
 from detector.redteam.networks import Network
 from detector.redteam.randomness import stream
@@ -163,3 +164,15 @@ def test_without_the_optimiser_the_extra_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "cma", None)
     with pytest.raises(SimulationError, match=r"inv_latent_sweep needs the package cma .*\[redteam\]"):
         assault(trained("digits"), LatentSweep(1, sweep=20, climb=20), 1)
+
+
+@pytest.mark.parametrize("name", ["risk", "clinic", "digits"])
+def test_records_are_bred_from_values_that_records_hold(name: str) -> None:
+    model = trained(name)
+    seen = assault(model, RecordGenetic(1, population=30, generations=12, elite=3), 1)
+    assert len(seen.rows) == 30 + 12 * 27
+    pool = model.form.clean(seen.knowledge.pool)
+    for column in range(seen.rows.shape[1]):
+        assert set(seen.rows[:, column]) <= set(pool[:, column])
+    assert seen.outcome.confidence == pytest.approx(seen.shown.max(), abs=1e-4)
+    assert seen.shown[-27:].mean() > seen.shown[:30].mean() + 0.2

@@ -172,6 +172,14 @@ def test_risk_records_have_named_fields_of_both_kinds() -> None:
     assert served.classes == ("low", "moderate", "high")
 
 
+def test_counts_travel_as_whole_numbers() -> None:
+    form = model("risk").form
+    cleaned = form.clean(model("risk").field.rows + 0.3)
+    age, bmi = cleaned[:, 0], cleaned[:, 1]
+    assert np.array_equal(age, np.rint(age))
+    assert not np.array_equal(bmi, np.rint(bmi))
+
+
 def test_a_vector_may_have_a_range_for_each_number() -> None:
     form = VectorForm(2, (0.0, -1.0), (5.0, 1.0))
     assert (form.low.tolist(), form.high.tolist()) == ([0.0, -1.0], [5.0, 1.0])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from detector.redteam.attacks.base import Knowledge, Outcome, Technique
+from detector.redteam.attacks.breeding import crossed
 from detector.redteam.attacks.latent import LatentSpace
 from detector.redteam.traffic import Asking
 
@@ -62,9 +63,6 @@ class LatentGenetic:
 
     def _bred(self, parents: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Return the next generation of `parents`, best first, shape (population, size)."""
-        children = self.population - self.elite
-        # Two draws each, of which the better one, the lower rank, becomes a parent.
-        first, second = rng.integers(len(parents), size=(2, 2, children)).min(axis=1)
-        mixed = np.where(rng.random((children, parents.shape[1])) < 0.5, parents[first], parents[second])
+        mixed = crossed(parents, self.population - self.elite, rng)
         change = self.step * rng.standard_normal(mixed.shape) * (rng.random(mixed.shape) < self.mutated)
         return np.vstack([parents[: self.elite], np.clip(mixed + change, -self.bound, self.bound)])

@@ -49,7 +49,7 @@ def build_records(seed: int) -> TargetModel:
     width, classes = int(rng.choice(_FEW_WIDTHS)), int(rng.choice(_CLASSES))
     kinds = int(rng.integers(2, 6))
     sheet, labels = _sheet(width + kinds, classes, rng)
-    numbers = _in_units(sheet[:, :width], rng)
+    numbers = _in_answers(_in_units(sheet[:, :width], rng), rng)
     sorts = [_in_levels(column, int(rng.integers(2, 7))) for column in sheet[:, width:].T]
     names = tuple(f"measure_{number}" for number in range(width))
     train, holdout, rest = split(np.column_stack([numbers, *sorts]), labels, _MEMBERS, _HELD_OUT, seed)
@@ -85,6 +85,14 @@ def _in_units(rows: FloatArray, rng: np.random.Generator) -> FloatArray:
     numbers = scale * (shares + rng.uniform(0, 2, rows.shape[1]))
     whole = (scale > 20) & (rng.random(rows.shape[1]) < 0.5)
     return np.asarray(np.where(whole, np.rint(numbers), numbers))
+
+
+def _in_answers(rows: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Turn more or fewer of the columns, in half of the models none, into answers from 1 to at most 12."""
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    steps = rng.integers(2, 12, rows.shape[1])
+    asked = rng.random(rows.shape[1]) < rng.choice([0.0, 0.0, 0.5, 1.0])
+    return np.asarray(np.where(asked, 1 + np.rint(steps * (rows - low) / (high - low)), rows))
 
 
 def _in_levels(column: FloatArray, levels: int) -> FloatArray:

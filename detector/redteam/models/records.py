@@ -45,9 +45,15 @@ class RecordEncoder:
 
 
 def number_fields(names: tuple[str, ...], numbers: FloatArray) -> tuple[Field, ...]:
-    """Return fields called `names` that span the columns of `numbers`, shape (n, fields), as a log rounds them."""
+    """Return fields called `names` that span the columns of `numbers`, shape (n, fields), as a log rounds them.
+
+    A column of whole numbers is a count.
+    """
     columns = zip(names, significant(numbers).T, strict=True)
-    return tuple(Field(name, float(column.min()), float(column.max())) for name, column in columns)
+    return tuple(
+        Field(name, float(column.min()), float(column.max()), whole=bool((column == np.rint(column)).all()))
+        for name, column in columns
+    )
 
 
 def category(name: str, *levels: str) -> Field:
