@@ -119,7 +119,7 @@ def test_on_paper_everything_can_be_read_but_what_is_covered(climb: Path, watche
     page = watched.open(climb / CLIMB)
     page.emulate_media(media="print")
     shown = "one => [...document.querySelectorAll(one)].every(e => e.checkVisibility({contentVisibilityAuto: true}))"
-    page.wait_for_function(f"({shown})('.checklist .facts')")
+    watched.wait_until(shown, ".checklist .facts")
     assert page.evaluate(shown, ".queries tbody tr:not(.more)")
     assert not page.locator(".covered .picture").first.is_visible()
     cut = "[...document.querySelectorAll('.scroll')].every(e => e.scrollHeight <= e.clientHeight + 1)"

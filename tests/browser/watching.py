@@ -51,3 +51,15 @@ class Watched:
     def open(self, path: Path) -> Page:
         self.page.goto(path.as_uri())
         return self.page
+
+    def wait_until(self, holds: str, argument: str) -> None:
+        """Wait until a JavaScript function holds of an argument, at most ten seconds.
+
+        The page's own policy forbids it to evaluate text, and that is how playwright's `wait_for_function` asks a
+        second time; each question that is asked from here comes by the debugger's way instead.
+        """
+        for _ in range(200):
+            if self.page.evaluate(holds, argument):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"not within ten seconds: {holds} of {argument!r}")
