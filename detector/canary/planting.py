@@ -12,8 +12,9 @@ import pyarrow as pa
 from detector.canary.mixing import LEVELS
 from detector.canary.parents import mixer_of
 from detector.errors import UsageError
+from detector.features.distances import nearest_distances
 from detector.features.reference import RESERVED, view_of
-from detector.features.schema import ModelSchema, nearest_distances
+from detector.features.schema import ModelSchema
 from detector.store.scanning import latest_schema
 
 if TYPE_CHECKING:

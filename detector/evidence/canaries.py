@@ -11,7 +11,7 @@ from detector.canary.declared import read_declared
 from detector.evidence import nearness
 from detector.evidence.clock import moment
 from detector.features.contact import CANARY_REACH
-from detector.features.schema import nearest_distances
+from detector.features.distances import nearest_distances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 
 from detector.features.block import OPERATIONS, Block
 from detector.features.views import scaled_view
+from detector.features.words import Words
 from detector.hashing import text_hash
+from detector.model import InputKind
 from detector.store.decode import probability_matrix
 from detector.store.scanning import NO_NUMBER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -49,8 +51,8 @@ def in_time(table: pa.Table, *groups: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def assemble(
     table: pa.Table, entity: str, reading: Reading, stretch: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Block]]:
-    """Build the blocks of one part of a night.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Iterator[Block]]:
+    """Build the blocks of one part of a night, each when it is asked for: the stretches of a long entity are large.
 
     Args:
         table: columns SCAN_COLUMNS with `client` and `network` codes instead of their texts.
@@ -66,20 +68,19 @@ def assemble(
     order = order[codes[order] >= 0]
     present, firsts, counts = np.unique(codes[order], return_index=True, return_counts=True)
     heavy = counts > stretch
-    owner: list[int] = []
-    blocks: list[Block] = []
-    light = np.repeat(~heavy, counts)
-    if light.any():
-        owner.extend(np.flatnonzero(~heavy).tolist())
-        starts = np.concatenate([[0], np.cumsum(counts[~heavy])]).astype(np.int64)
-        blocks.append(_block(table.take(pa.array(order[light])), starts, reading))
+    owner = np.flatnonzero(~heavy).tolist()
+    stretches = [np.flatnonzero(np.repeat(~heavy, counts))] if owner else []
+    starts = [np.concatenate([[0], np.cumsum(counts[~heavy])])] if owner else []
     for position in np.flatnonzero(heavy):
         pieces = -(-int(counts[position]) // stretch)
         bounds = firsts[position] + np.linspace(0, counts[position], pieces + 1).astype(np.int64)
-        for first, last in pairwise(bounds):
-            owner.append(int(position))
-            rows = table.take(pa.array(order[first:last]))
-            blocks.append(_block(rows, np.array([0, last - first], dtype=np.int64), reading))
+        owner.extend([int(position)] * pieces)
+        stretches.extend(np.arange(first, last) for first, last in pairwise(bounds))
+        starts.extend(np.array([0, last - first]) for first, last in pairwise(bounds))
+    blocks = (
+        _block(table.take(pa.array(order[rows])), begins.astype(np.int64), reading)
+        for rows, begins in zip(stretches, starts, strict=True)
+    )
     return present.astype(np.int64), np.array(owner, dtype=np.int64), blocks
 
 
@@ -106,6 +107,7 @@ def _block(table: pa.Table, starts: NDArray[np.int64], reading: Reading) -> Bloc
         params=_lookup(table["params"], lambda value: text_hash(value) if value else 0),
         flags=table["flags"].to_numpy().astype(np.int32),
         field_of=reading.schema.field_of,
+        words=Words.of(inputs, kinds == InputKind.TEXT) if reading.schema.wording is not None else None,
     )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from detector.features.words import Words
+
 OPERATIONS = ("predict", "explain", "gradients", "embed", "other")
 
 
@@ -81,6 +83,7 @@ class Block:
         params: int64 (n,) hash of the parameters, 0 where there are none.
         flags: int32 (n,) RowFlag bits.
         field_of: int32 (d,) the field that each value of a view belongs to: the values of a category share one.
+        words: the words of texts; None where inputs are none.
     """
 
     starts: NDArray[np.int64]
@@ -96,6 +99,7 @@ class Block:
     params: NDArray[np.int64]
     flags: NDArray[np.int32]
     field_of: NDArray[np.int32]
+    words: Words | None = None
 
     @property
     def entities(self) -> int:
@@ -144,6 +148,11 @@ class Block:
     def sums(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
         """Sum `values` (n,) over each entity's queries: float64 (G,)."""
         return np.add.reduceat(values.astype(np.float64), self.starts[:-1])
+
+    def weighted(self, trend: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `trend` (G,) times each entity's queries, and these: sums of both merge; 0 where it is null."""
+        counts = self.counts.astype(np.float64)
+        return np.nan_to_num(trend) * counts, np.where(np.isnan(trend), 0.0, counts)
 
     def histogram(self, codes: NDArray[np.integer], width: int) -> NDArray[np.float64]:
         """Count `codes` (n,) below `width` for each entity, leaving negative ones out: float64 (G, width)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.features.block import Merge, StateColumn
-from detector.features.state import ratio
+from detector.features.state import enough, ratio
 from detector.features.variation import NEAR
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from detector.features.state import States
 
 _MARGIN = 0.1
-_FEWEST = 20
 
 COLUMNS = (
     StateColumn("near_labelled", Merge.SUM),
@@ -54,13 +53,9 @@ def _margins(block: Block) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 def finish(states: States, _schema: ModelSchema) -> dict[str, NDArray[np.float64]]:
     """Turn states into features."""
-    compared = np.where(states["compared"] >= _FEWEST, states["compared"], 0.0)
+    compared = enough(states["compared"])
     return {
-        "neighbour_label_flip_ratio": ratio(
-            states["near_flipped"], np.where(states["near_labelled"] >= _FEWEST, states["near_labelled"], 0.0)
-        ),
-        "low_margin_ratio": ratio(
-            states["low_margins"], np.where(states["margins"] >= _FEWEST, states["margins"], 0.0)
-        ),
+        "neighbour_label_flip_ratio": ratio(states["near_flipped"], enough(states["near_labelled"])),
+        "low_margin_ratio": ratio(states["low_margins"], enough(states["margins"])),
         "bracketing_ratio": ratio(states["halved"], compared),
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.features.block import Merge, StateColumn
+from detector.features.distances import nearest_distances
 from detector.features.drift import SAMPLE
-from detector.features.schema import nearest_distances
 from detector.features.state import ratio
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from detector.features.state import States
 
 STRETCHES = 16
-_HIT = 1e-3
+SAME = 1e-3
+"""Closer than this part of the distance between two ordinary inputs are two copies of one."""
 CANARY_REACH = 1e-2
 """Closer than this part of the distance between two ordinary inputs is as close as a copy."""
 _PIECE = 8192
@@ -57,7 +58,7 @@ def measure(block: Block, schema: ModelSchema, contacts: Contacts) -> dict[str, 
         trend, weight = _trend(nearest, owner, block)
         out |= {
             "contact_sampled": sampled,
-            "training_hits": np.bincount(owner, weights=nearest < _HIT, minlength=block.entities).astype(np.float64),
+            "training_hits": np.bincount(owner, weights=nearest < SAME, minlength=block.entities).astype(np.float64),
             "approach": trend,
             "approach_weight": weight,
         }
@@ -98,8 +99,7 @@ def _trend(
     counts = np.bincount(owner, minlength=block.entities)
     trend = np.full(block.entities, np.nan)
     kernels.stretch_trend(nearest, np.concatenate([[0], np.cumsum(counts)]), STRETCHES, trend)
-    known = ~np.isnan(trend)
-    return np.where(known, trend, 0.0) * block.counts, np.where(known, block.counts, 0.0)
+    return block.weighted(trend)
 
 
 def finish(states: States, _schema: ModelSchema) -> dict[str, NDArray[np.float64]]:

@@ -34,15 +34,15 @@ def measure(block: Block, schema: ModelSchema) -> dict[str, NDArray[np.float64]]
     """Measure the shape of nearest same-label distances and the trend of the top probability."""
     from detector.features import kernels
 
-    counts = block.counts.astype(np.float64)
     trend = np.empty(block.entities)
     kernels.stretch_trend(block.top.astype(np.float64), block.starts, STRETCHES, trend)
-    shape = _normality(block, schema)
+    normality, normality_weight = block.weighted(_normality(block, schema))
+    certainty, certainty_weight = block.weighted(trend)
     return {
-        "normality": np.nan_to_num(shape) * counts,
-        "normality_weight": np.where(np.isnan(shape), 0.0, counts),
-        "doubt": -np.nan_to_num(trend) * counts,
-        "doubt_weight": np.where(np.isnan(trend), 0.0, counts),
+        "normality": normality,
+        "normality_weight": normality_weight,
+        "doubt": -certainty,
+        "doubt_weight": certainty_weight,
     }
 
 

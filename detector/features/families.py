@@ -20,6 +20,7 @@ from detector.features import (
     rhythm,
     trajectory,
     variation,
+    wording,
 )
 from detector.features.registry import NAMES
 from detector.features.state import Layout, States
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from detector.features.contact import Contacts
     from detector.features.schema import ModelSchema
 
-_FAMILIES = (rhythm, entropy, drift, requests, variation, trajectory, feedback, lineage, boundary, coverage, quality)
+_FAMILIES = (
+    rhythm, entropy, drift, requests, variation, wording, trajectory, feedback, lineage, boundary, coverage, quality,
+)  # fmt: skip
 
 LAYOUT = Layout(tuple(column for family in (*_FAMILIES, contact) for column in family.COLUMNS))
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detector.features.schema import CLASSES, REFERENCE_ROWS, ModelSchema, nearest_distances
+from detector.features.distances import nearest_distances
+from detector.features.schema import CLASSES, REFERENCE_ROWS, ModelSchema
 from detector.features.variation import NEAR
 from detector.features.views import (
     LONGEST,
@@ -21,6 +22,7 @@ from detector.features.views import (
     raw_view,
     scaled,
 )
+from detector.features.words import WordUse
 from detector.model import InputKind
 from detector.store.decode import position_names, probability_matrix
 
@@ -84,9 +86,11 @@ def learn_schema(sample: pa.Table, model: str, version: int, night: str, names: 
     if not len(view):
         return learned
     rows = _ordinary_rows(scaled(view.copy(), field_scale(view, kind)), client[readable])
-    view = view[rows[np.linspace(0, len(rows) - 1, min(len(rows), REFERENCE_ROWS)).astype(np.int64)]]
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), REFERENCE_ROWS)).astype(np.int64)]
+    view = view[rows]
     scale = field_scale(view, kind)
-    return replace(learned, scale=scale, reference=scaled(view, scale))
+    wording = WordUse.of_inputs(kind, blobs.take(pa.array(np.flatnonzero(readable)[rows])))
+    return replace(learned, scale=scale, reference=scaled(view, scale), wording=wording)
 
 
 def _ordinary_rows(view: NDArray[np.float32], client: NDArray[np.int32]) -> NDArray[np.int64]:

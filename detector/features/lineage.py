@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.features.block import Merge, StateColumn
-from detector.features.state import ratio
+from detector.features.state import FEWEST, enough, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 PARENT = 0.5
 _LONG = 40
-_FEWEST = 20
 
 COLUMNS = (
     StateColumn("kin", Merge.SUM),
@@ -160,7 +159,7 @@ def _steepest(
 
 def finish(states: States, _schema: ModelSchema) -> dict[str, NDArray[np.float64]]:
     """Turn states into features."""
-    compared = np.where(states["kin_compared"] >= _FEWEST, states["kin_compared"], 0.0)
+    compared = enough(states["kin_compared"])
     forward, backward = _selection_z(states["selected"]), _selection_z(states["selected_backwards"])
     return {
         "kin_ratio": ratio(states["kin"], compared),
@@ -168,7 +167,7 @@ def finish(states: States, _schema: ModelSchema) -> dict[str, NDArray[np.float64
         "thread_length": np.where(compared > 0, states["longest_thread"], np.nan),
         "thread_ascent": states["thread_ascent"],
         "thread_rise": np.clip(states["thread_rise"], -1.0, 1.0),
-        "parent_rank": ratio(states["parent_rank"][:, 1], _enough(states["parent_rank"][:, 0])),
+        "parent_rank": ratio(states["parent_rank"][:, 1], enough(states["parent_rank"][:, 0])),
         "parent_rank_asymmetry": _rank_gap(states["parent_rank"], states["parent_rank_backwards"]),
         "offspring_selection": forward,
         "offspring_asymmetry": (forward - backward) / np.sqrt(2.0),
@@ -179,19 +178,15 @@ def _selection_z(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how many deviations the better queries' share of parents exceeds the others' by; null below 20 of each."""
     better, better_parents, worse, worse_parents = counts.T
     pooled = ratio(better_parents + worse_parents, better + worse)
-    enough = (better >= _FEWEST) & (worse >= _FEWEST)
+    both = (better >= FEWEST) & (worse >= FEWEST)
     spread = np.sqrt(
         np.maximum(pooled * (1.0 - pooled), 1e-6)
         * (ratio(np.ones_like(better), better) + ratio(np.ones_like(worse), worse))
     )
-    return np.where(enough, (ratio(better_parents, better) - ratio(worse_parents, worse)) / spread, np.nan)
-
-
-def _enough(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(counts >= _FEWEST, counts, 0.0)
+    return np.where(both, (ratio(better_parents, better) - ratio(worse_parents, worse)) / spread, np.nan)
 
 
 def _rank_gap(forward: NDArray[np.float64], backward: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean rank of parents minus that with time reversed; null below 20 of each."""
-    ahead = ratio(forward[:, 1], _enough(forward[:, 0]))
-    return ahead - ratio(backward[:, 1], _enough(backward[:, 0]))
+    ahead = ratio(forward[:, 1], enough(forward[:, 0]))
+    return ahead - ratio(backward[:, 1], enough(backward[:, 0]))

@@ -69,7 +69,7 @@ def find_campaigns(
         Their ids, ascending, the clients of each, and their states; None where there are none.
     """
     together = table.append_column("pool", pa.array(np.zeros(table.num_rows, dtype=np.int32)))
-    view = assemble(together, "pool", reading, WHOLE)[2][0].view
+    view = next(assemble(together, "pool", reading, WHOLE)[2]).view
     if view is None or not reading.schema.has_view:
         return None
     # Codes follow the order in which queries came; what is found must not.

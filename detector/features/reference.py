@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from detector.errors import ConfigError
-from detector.features.contact import Contacts
+from detector.features.contact import SAME, Contacts
+from detector.features.distances import nearest_distances
 from detector.features.schema import REFERENCE_ROWS
 from detector.features.views import field_scale, raw_view, scaled, scaled_view
+from detector.features.words import WordUse
 from detector.model import InputKind
 
 if TYPE_CHECKING:
@@ -97,12 +99,19 @@ def _inputs(table: pa.Table, file: Path | None) -> tuple[InputKind, pa.Array]:
 def contacts_of(schema: ModelSchema, settings: ModelSettings | None) -> Contacts:
     """Return the views of the training records and canaries that the site declared for a model.
 
+    A training record that a hold-out record equals is left out: where records are coarse, a customer may send it
+    without knowing that it was trained on.
+
     Raises:
         ConfigError: a declared file cannot be read.
     """
     if settings is None or not schema.has_view:
         return Contacts()
-    return Contacts(_views(schema, settings.training_sample), _views(schema, settings.canaries))
+    training = _views(schema, settings.training_sample)
+    others = _views(schema, settings.holdout_sample) if training is not None else None
+    if training is not None and others is not None:
+        training = training[nearest_distances(training, others) >= SAME * schema.unit]
+    return Contacts(training if training is not None and len(training) else None, _views(schema, settings.canaries))
 
 
 def _views(schema: ModelSchema, file: Path | None) -> NDArray[np.float32] | None:
@@ -148,4 +157,5 @@ def reference_schema(held: ModelSchema, file: Path) -> ModelSchema:
         )
     view = view[np.linspace(0, len(view) - 1, min(len(view), REFERENCE_ROWS)).astype(np.int64)]
     scale = field_scale(view, kind)
-    return replace(held, version=held.version + 1, scale=scale, reference=scaled(view, scale))
+    wording = WordUse.of_inputs(kind, blobs)
+    return replace(held, version=held.version + 1, scale=scale, reference=scaled(view, scale), wording=wording)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from detector.errors import FeatureError
+from detector.features.distances import nearest_distances
 from detector.features.npz import read_npz
+from detector.features.words import WordUse
 from detector.model import InputKind
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ CLASSES = 64
 REFERENCE_ROWS = 1024
 SKETCH = 8
 KIN = 96
-_PIECE = 2048
 _SEED = 20_240_229
+WORDING = tuple(field.name for field in fields(WordUse))
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class ModelSchema:
         fields: the named fields of records, in order; empty otherwise.
         scale: float32 (d,), positive; the view is the input divided by it.
         reference: float32 (R, d), views of ordinary inputs, no client holding more than its share.
+        wording: how ordinary texts are worded; None where inputs are no texts.
     """
 
     model: str
@@ -63,6 +66,7 @@ class ModelSchema:
     fields: tuple[RecordField, ...]
     scale: NDArray[np.float32]
     reference: NDArray[np.float32]
+    wording: WordUse | None = None
 
     @property
     def has_view(self) -> bool:
@@ -191,23 +195,21 @@ class ModelSchema:
 
     def body(self) -> str:
         """Everything but the arrays, as canonical JSON."""
-        fields = [{"name": f.name, "categories": f.categories} for f in self.fields]
-        return json.dumps(
-            {
-                "kind": int(self.kind),
-                "length": self.length,
-                "dimension": self.dimension,
-                "classes": self.classes,
-                "positions": self.positions,
-                "fields": fields,
-            },
-            sort_keys=True,
-        )
+        told = {
+            "kind": int(self.kind),
+            "length": self.length,
+            "dimension": self.dimension,
+            "classes": self.classes,
+            "positions": self.positions,
+            "fields": [{"name": f.name, "categories": f.categories} for f in self.fields],
+        }
+        return json.dumps(told if self.wording is None else told | {"wording": True}, sort_keys=True)
 
     def arrays(self) -> bytes:
         """The arrays as npz bytes (no pickles)."""
         buffer = io.BytesIO()
-        np.savez(buffer, scale=self.scale, reference=self.reference)
+        wording = {} if self.wording is None else {name: getattr(self.wording, name) for name in WORDING}
+        np.savez(buffer, scale=self.scale, reference=self.reference, **wording)
         return buffer.getvalue()
 
     @classmethod
@@ -220,6 +222,7 @@ class ModelSchema:
         try:
             told = json.loads(body)
             scale, reference = read_npz(arrays, "scale", "reference")
+            wording = WordUse(*read_npz(arrays, *WORDING)) if "wording" in told else None
             fields = tuple(
                 RecordField(f["name"], None if f["categories"] is None else tuple(f["categories"]))
                 for f in told["fields"]
@@ -236,40 +239,13 @@ class ModelSchema:
                 fields=fields,
                 scale=scale,
                 reference=reference,
+                wording=wording,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise FeatureError(f"the stored schema {version} of model {model!r} cannot be read: {error}") from error
         if scale.shape != (loaded.dimension,) or reference.shape[1:] != scale.shape:
             raise FeatureError(f"the arrays of the stored schema {version} of model {model!r} belong to another one")
         return loaded
-
-
-def nearest_distances(
-    view: NDArray[np.float32],
-    records: NDArray[np.float32],
-    owners: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None,
-) -> NDArray[np.float64]:
-    """Distance of each row of `view` (n, d) to the nearest of `records` (m, d): (n,), in pieces of bounded size.
-
-    With `owners`, whose each row of `view` (n,) and each record (m,) is, records of the same owner do not count;
-    infinite where there are no others.
-    """
-    # Distances do not see where zero lies, but 32 bits do: an age of 50 or a year of 2020 would use up the digits.
-    middle = records.mean(axis=0)
-    view, records = view - middle, records - middle
-    nearest = np.full(len(view), np.inf, dtype=np.float32)
-    for at in range(0, len(records), _PIECE):
-        part = records[at : at + _PIECE]
-        norms = (part * part).sum(axis=1)
-        mirrored = np.ascontiguousarray(-2.0 * part.T)
-        for first in range(0, len(view), _PIECE):
-            gaps = view[first : first + _PIECE] @ mirrored
-            gaps += norms
-            if owners is not None:
-                gaps[owners[0][first : first + _PIECE, None] == owners[1][at : at + _PIECE]] = np.inf
-            nearest[first : first + _PIECE] = np.minimum(nearest[first : first + _PIECE], gaps.min(axis=1))
-    nearest += (view * view).sum(axis=1)
-    return np.sqrt(np.maximum(nearest, 0.0).astype(np.float64))
 
 
 def field_bins(view: NDArray[np.float32], schema: ModelSchema) -> NDArray[np.int8]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+FEWEST = 20
+"""Of fewer a share says nothing."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where each column lies in a state's row."""
@@ -120,6 +124,11 @@ def stacked(parts: Sequence[States]) -> States:
 def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return part / whole, null where whole is 0."""
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
+def enough(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return counts with 0 for those below FEWEST: as the whole of a ratio they make it null."""
+    return np.where(counts >= FEWEST, counts, 0.0)
 
 
 def entropy(counts: NDArray[np.float64]) -> NDArray[np.float64]:

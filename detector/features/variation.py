@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.features.block import Merge, StateColumn
-from detector.features.state import ratio
+from detector.features.state import enough, ratio
+from detector.model import InputKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,6 @@ _SAME_LINE = 0.999
 _SAME_MIDPOINT = 1.0 / 3.0
 _DISTANCE_BINS = 64
 _FIELD_BINS = 32
-_FEWEST = 20
 
 COLUMNS = (
     StateColumn("compared", Merge.SUM),
@@ -42,6 +42,9 @@ COLUMNS = (
     StateColumn("spread_trend", Merge.SUM),
     StateColumn("spread_weight", Merge.SUM),
 )
+
+# Inputs of which the view holds every number.
+_SHOWN = frozenset({InputKind.VECTOR, InputKind.EMBEDDING})
 
 
 def measure(block: Block, schema: ModelSchema) -> dict[str, NDArray[np.float64]]:
@@ -91,32 +94,26 @@ def _trends(block: Block, length: NDArray[np.float64]) -> dict[str, NDArray[np.f
     steps, spread = np.empty(block.entities), np.empty(block.entities)
     kernels.stretch_trend(length, block.starts, STRETCHES, steps)
     kernels.stretch_spread(block.view, block.starts, STRETCHES, spread)
-    counts = block.counts.astype(np.float64)
-    return {
-        "step_trend": np.nan_to_num(steps) * counts,
-        "step_weight": np.where(np.isnan(steps), 0.0, counts),
-        "spread_trend": np.nan_to_num(spread) * counts,
-        "spread_weight": np.where(np.isnan(spread), 0.0, counts),
-    }
+    names = ("step_trend", "step_weight", "spread_trend", "spread_weight")
+    return dict(zip(names, (*block.weighted(steps), *block.weighted(spread)), strict=True))
 
 
-def finish(states: States, _schema: ModelSchema) -> dict[str, NDArray[np.float64]]:
+def finish(states: States, schema: ModelSchema) -> dict[str, NDArray[np.float64]]:
     """Turn states into features."""
     compared = states["compared"]
-    seen = np.where(compared >= _FEWEST, compared, 0.0)
+    seen = enough(compared)
     return {
         "nearest_previous_distance": np.where(seen > 0, _median(states["distance_bins"]), np.nan),
         "near_duplicate_ratio": ratio(states["near"], seen),
         "single_field_change_ratio": ratio(states["single"], seen),
         "enumeration_ratio": ratio(states["enumerated"], seen),
-        "swept_field_share": ratio(
-            states["fields_changed"].max(axis=1), np.where(states["single"] >= _FEWEST, states["single"], 0.0)
-        ),
+        "swept_field_share": ratio(states["fields_changed"].max(axis=1), enough(states["single"])),
         "step_length_trend": ratio(states["step_trend"], states["step_weight"]),
         "dispersion_trend": ratio(states["spread_trend"], states["spread_weight"]),
-        "collinearity_ratio": ratio(states["straight"], np.where(states["turns"] >= _FEWEST, states["turns"], 0.0)),
-        "antithetic_ratio": ratio(states["mirrored"], np.where(states["pairs"] >= _FEWEST, states["pairs"], 0.0)),
-        "subresolution_change_ratio": ratio(states["below"], seen),
+        "collinearity_ratio": ratio(states["straight"], enough(states["turns"])),
+        "antithetic_ratio": ratio(states["mirrored"], enough(states["pairs"])),
+        # Of texts and records a view does not show everything: a rare word, a level that is not known.
+        "subresolution_change_ratio": ratio(states["below"], seen if schema.kind in _SHOWN else 0.0 * seen),
     }
 
 

@@ -16,8 +16,8 @@ from canary_making import KINDS, NIGHTS, THIEF, detector, inputs_of, log, run, s
 from detector.canary.planting import read_schema, spacing
 from detector.config import ModelSettings
 from detector.errors import UsageError
+from detector.features.distances import nearest_distances
 from detector.features.reference import contacts_of
-from detector.features.schema import nearest_distances
 from detector.store.engine import Store
 
 if TYPE_CHECKING:

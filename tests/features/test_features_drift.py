@@ -5,7 +5,7 @@ import pytest
 from feature_making import Stream, answers, feature, features_of, ordinary, schema_of
 from scipy.stats import wasserstein_distance
 
-from detector.features.schema import nearest_distances
+from detector.features.distances import nearest_distances
 from detector.features.views import unseen_categories
 
 REFERENCE = ordinary(1024)

@@ -132,6 +132,8 @@ def test_texts_are_learned() -> None:
     schema = _learn(pa.concat_tables(tables))
     assert (schema.kind, schema.dimension) == (InputKind.TEXT, 64)
     assert schema.has_view
+    assert schema.wording is not None
+    assert len(schema.wording.words) == len(words)
 
 
 def test_long_inputs_are_learned_with_their_length() -> None:

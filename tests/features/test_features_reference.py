@@ -63,6 +63,13 @@ def test_texts_that_are_not_there_are_left_out(tmp_path: Path) -> None:
     assert (kind, blobs.to_pylist()) == (InputKind.TEXT, ["ü".encode(), b""])
 
 
+def test_a_file_of_texts_tells_how_ordinary_ones_are_worded(tmp_path: Path) -> None:
+    file = _file(tmp_path, {"text": [f"patient {number} has a fever" for number in range(12)]})
+    schema = reference_schema(schema_of(ordinary(64, dimension=64), kind=InputKind.TEXT), file)
+    assert schema.wording is not None
+    assert len(schema.wording.words) == 16
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
@@ -107,6 +114,18 @@ def test_declared_records_are_read_as_the_models_queries_are(tmp_path: Path) -> 
     assert contacts.training is not None
     np.testing.assert_allclose(contacts.training, ordinary(30), rtol=1e-6)
     assert contacts.canaries is None
+
+
+def test_training_records_that_hold_out_records_equal_are_no_contact(tmp_path: Path) -> None:
+    inputs = ordinary(30)
+    training = _file(tmp_path, {"input_vector": inputs.tolist()})
+    others = tmp_path / "others.parquet"
+    pq.write_table(pa.table({"input_vector": inputs[20:].tolist()}), others)
+    contacts = contacts_of(SCHEMA, ModelSettings(training_sample=training, holdout_sample=others))
+    assert contacts.training is not None
+    np.testing.assert_allclose(contacts.training, inputs[:20], rtol=1e-6)
+    same = contacts_of(SCHEMA, ModelSettings(training_sample=training, holdout_sample=training))
+    assert same.training is None
 
 
 def test_what_is_not_declared_or_cannot_be_compared_gives_no_contact(tmp_path: Path) -> None:

@@ -2,21 +2,30 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from feature_making import ordinary, quick, schema_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import FeatureError
-from detector.features.schema import ModelSchema, RecordField
+from detector.features.schema import WORDING, ModelSchema, RecordField
+from detector.features.words import Words, WordUse
 from detector.model import InputKind
 
 RECORDS = schema_of(
     ordinary(40, dimension=4),
     kind=InputKind.RECORD,
     fields=(RecordField("age"), RecordField('a "quoted", dotted.name', ("", "ü", "'; DROP TABLE query; --"))),
+)
+
+PROSE = pa.array([b"one two three", b"two three four", b"three four"], pa.binary())
+TEXTS = replace(
+    schema_of(ordinary(40, dimension=64), kind=InputKind.TEXT),
+    wording=WordUse.of(Words.of(PROSE, np.ones(3, dtype=bool))),
 )
 
 
@@ -38,6 +47,24 @@ def test_a_schema_comes_back_as_it_was_stored() -> None:
     assert back.body() == RECORDS.body()
     assert back.arrays() == RECORDS.arrays()
     assert back.unit == RECORDS.unit
+
+
+def test_the_wording_of_texts_comes_back_as_it_was_stored() -> None:
+    back = _read(TEXTS.body(), TEXTS.arrays())
+    assert back.wording is not None
+    assert TEXTS.wording is not None
+    for name, stored in TEXTS.wording.__dict__.items():
+        np.testing.assert_array_equal(stored, getattr(back.wording, name))
+    assert _read(RECORDS.body(), RECORDS.arrays()).wording is None
+
+
+def test_counts_of_other_words_are_refused() -> None:
+    arrays = dict(np.load(io.BytesIO(TEXTS.arrays())))
+    for name in WORDING:
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays | {name: arrays[name][:1]})
+        with pytest.raises(FeatureError, match="do not belong to the words"):
+            _read(TEXTS.body(), buffer.getvalue())
 
 
 @quick

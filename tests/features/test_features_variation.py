@@ -213,6 +213,14 @@ def test_exact_repetitions_are_no_steps_below_the_resolution() -> None:
     assert feature(SCHEMA, "subresolution_change_ratio", Stream(view)) == 0.0
 
 
+@pytest.mark.parametrize("kind", [InputKind.TEXT, InputKind.RECORD])
+def test_what_a_view_does_not_show_is_no_tiny_step(kind: InputKind) -> None:
+    blurred = schema_of(ordinary(512), kind=kind, fields=tuple(RecordField(f"f{n}") for n in range(8)))
+    stream = Stream(np.repeat(ordinary(30, 8), 9, axis=0), hashes=np.arange(1, 271))
+    assert feature(SCHEMA, "subresolution_change_ratio", stream) == pytest.approx(240 / 261)
+    assert np.isnan(feature(blurred, "subresolution_change_ratio", stream))
+
+
 @pytest.mark.parametrize("offset", [0.0, 400.0])
 def test_a_search_that_converges_shows_falling_steps_and_spread(offset: float) -> None:
     view = np.concatenate([_noise(640) * np.geomspace(3.0, 0.03, 640)[:, None], np.full((640, 1), offset)], axis=1)

@@ -165,7 +165,7 @@ def test_nulls_are_no_surprise() -> None:
 
 
 def test_a_baseline_with_nulls_still_judges() -> None:
-    night = benign(200)
+    night = benign(400)
     night[:, NAMES.index("canary_hits")] = np.nan
     night[::3, NAMES.index("input_psi_mean")] = np.nan
     held = baseline_of(night)
