@@ -14,7 +14,7 @@ from detector.model import STILL_OPEN, Severity
 from detector.store import scanning
 from detector.store.incidents import highest_open, list_incidents
 from detector.store.runs import record_run
-from detector.warming import JUDGING, REPORT, warm
+from detector.warming import JUDGING, REPORT, warming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -96,11 +96,12 @@ def run(
 
     rules = site_rules(settings)
     beside = custodian(store, settings, rules)
-    warm(*JUDGING)
-    ingested = ingest(store, paths, reading, progress, look)
-    nights = _nights_to_scan(store, ingested, settings, options)
-    warm(*REPORT)
-    scanned = scan_nights(store, nights, settings, rules, options.as_of, tell)
+    with warming() as warm:
+        warm(*JUDGING)
+        ingested = ingest(store, paths, reading, progress, look)
+        nights = _nights_to_scan(store, ingested, settings, options)
+        warm(*REPORT)
+        scanned = scan_nights(store, nights, settings, rules, options.as_of, tell)
     pairs = [(one.model, one.night) for one in scanned]
     severity = highest(store, pairs)
     damaged = bool(ingested.damaged(options.max_rejects))

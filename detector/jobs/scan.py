@@ -24,7 +24,7 @@ from detector.store import scanning, window_rows
 from detector.store.baselines import list_baselines
 from detector.store.incidents import load_findings
 from detector.store.tables import finding as finding_table
-from detector.warming import SCAN, warm
+from detector.warming import SCAN, warming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,18 +92,19 @@ def scan_night(
     Raises:
         DetectorError: the store, a rule or a reference file is not usable; nothing was written.
     """
-    if _may_have_baseline(store, model):
-        warm(*SCAN)
     matcher = QueryMatcher(rules, model, bounds.night)
-    scanned = measure(
-        store,
-        model,
-        bounds,
-        settings,
-        contacts_of=lambda schema: contacts_of(schema, settings.models.get(model)),
-        watch=matcher.update if matcher.columns else None,
-        watch_columns=matcher.columns,
-    )
+    with warming() as warm:
+        if _may_have_baseline(store, model):
+            warm(*SCAN)
+        scanned = measure(
+            store,
+            model,
+            bounds,
+            settings,
+            contacts_of=lambda schema: contacts_of(schema, settings.models.get(model)),
+            watch=matcher.update if matcher.columns else None,
+            watch_columns=matcher.columns,
+        )
     coverage = Coverage.of(scanned.own)
     with store.begin() as connection:
         baselines.learn_provisional(connection, model, bounds.night, as_of)
