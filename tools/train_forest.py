@@ -3,9 +3,14 @@
 Usage: python -m tools.train_forest --lab DIR [--simulate] [--leave-out family|model]
 
 Every folder in DIR is what `detector simulate` wrote. With --simulate the folders of PLAN that are missing are made
-first, which takes an hour. The windows of every folder are measured as a nightly scan measures them, both are learned,
-and detector/detect/learned/forest.npz is written. With --leave-out nothing is written: each attack family and benign
-workload, or each model, is judged by trees that never saw it, and the shares found and falsely accused are printed.
+first, which takes half an hour. The windows of every folder are measured as a nightly scan measures them. To them
+come those of other_programs.parquet beside this file, measured in the same way on logs of other people's programs:
+nevergrad, scipy, pymoo, pycma, DEAP, ART, foolbox, TextAttack, shap, lime, alibi, dice-ml, SALib, PyALE, optuna,
+modAL, hypothesis, mealpy, pypop7, pygad, nlopt, zoopt, scikit-optimize, hyperopt, and many written from the published
+algorithms. They asked 26 models (of images, signals, vectors, records of people and texts). Both kinds of trees are
+learned, and detector/detect/learned/forest.npz is written. With --leave-out nothing is written: each attack family
+and benign workload, or each model, is judged by trees that never saw it, and the shares found and falsely accused are
+printed.
 """
 
 from __future__ import annotations
@@ -26,7 +31,6 @@ from detector.config import Settings
 from detector.detect.learned.forest import BOOSTED, TREE_ARRAYS, parsed
 from detector.detect.learned.resemblance import FEWEST_QUERIES, lowest_bar
 from detector.detect.learned.words import ORDINARY, technique_of
-from detector.features.registry import BY_NAME, NAMES
 from detector.features.scan import NightBounds, measure
 from detector.ingest.options import IngestOptions
 from detector.ingest.pipeline import ingest
@@ -35,6 +39,7 @@ from detector.redteam.scenarios import Selection
 from detector.redteam.simulation import simulate
 from detector.store import scanning
 from detector.store.engine import Store
+from tools.lessons import COLUMNS, NOTHING_TO_SEE, READ, beside_usual, weighed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,41 +50,26 @@ if TYPE_CHECKING:
     from detector.detect.learned.forest import Learned
 
 FILE = Path(__file__).parent.parent / "detector" / "detect" / "learned" / "forest.npz"
+OTHER_PROGRAMS = Path(__file__).parent / "other_programs.parquet"
 _NAMED = ("clinic", "digits", "risk", "numerals", "topics", "biopsy", "risk_forest")
 # Scenario, models, seeds, clients of each kind: a few clients on many models teach more than many on a few.
 PLAN = (
     ("laboratory", _NAMED, (11,), 3),
     ("laboratory", ("surfaces", "trades", "vintage"), (41,), 3),
     ("laboratory", ("invented",), tuple(range(101, 109)), 2),
-    ("laboratory", ("invented_records",), tuple(range(101, 107)), 2),
+    ("laboratory", ("invented_records",), tuple(range(101, 111)), 2),
     ("evasions", _NAMED[:3], (31,), 3),
     ("campaigns", _NAMED[:3], (31,), 3),
 )
 CLEAN_NIGHTS = 3
 TREES = 96
 BOOSTED_TREES = 300
-SMALLEST_LEAF = 3
+SMALLEST_LEAF = 12
 SEED = 20_240_229
 _INVENTED = "invented"
 # What a model that is left out would lend to these, which answer for the same records.
 _SAME_DATA = {"risk_forest": "risk", "numerals": "digits"}
 _FOLDS = 8
-# Volume, pace and hours can be chosen, comparisons with other clients moved, and what a site gives may be missing.
-_FAMILIES_LEFT_OUT = frozenset({"rhythm", "reference contact", "data quality"})
-_LEFT_OUT = frozenset({"confidence_request_ratio", "confidence_request_lift", "parameter_rotation", "explain_ratio",
-                       "gradient_ratio", "thread_length"})  # fmt: skip
-# One natural query for each record, and nothing else: no window can show it, and to teach it is to accuse customers.
-_NOTHING_TO_SEE = frozenset({"extract_knockoff", "mia_score"})
-# Customers are the many kinds that no workload is: they weigh as much as this many workloads.
-_CUSTOMERS = 6.0
-_BLINDED = 0.5
-READ = tuple(n for n in NAMES if BY_NAME[n].family not in _FAMILIES_LEFT_OUT and n not in _LEFT_OUT)
-_OF_SCORES = tuple(
-    n for n in READ
-    if BY_NAME[n].family in {"confidence trajectory", "feedback"}
-    or n in {"thread_ascent", "thread_rise", "parent_rank", "parent_rank_asymmetry", "offspring_selection",
-             "offspring_asymmetry", "low_margin_ratio", "uncertainty_seeking"}
-)  # fmt: skip
 
 
 def main() -> None:
@@ -91,8 +81,9 @@ def main() -> None:
     given = options.parse_args()
     if given.simulate:
         _simulate(given.lab)
-    table = pd.concat([_windows(folder) for folder in sorted(given.lab.iterdir()) if (folder / "labels.csv").is_file()])
-    table = table.reset_index(drop=True)
+    folders = [folder for folder in sorted(given.lab.iterdir()) if (folder / "labels.csv").is_file()]
+    parts = [*(_windows(folder) for folder in folders), pd.read_parquet(OTHER_PROGRAMS)]
+    table = beside_usual(pd.concat(parts, ignore_index=True))
     if given.leave_out:
         _left_out(table, given.leave_out)
         return
@@ -132,7 +123,7 @@ def _windows(folder: Path) -> pd.DataFrame:
     joined["kind"] = np.where(joined["night"] < clean, ORDINARY, joined["family"])
     joined = joined[~joined["is_attack"] | during]
     joined.loc[joined["is_attack"], "kind"] = joined["family"]
-    joined = joined[~joined["kind"].isin(_NOTHING_TO_SEE)]
+    joined = joined[~joined["kind"].isin(NOTHING_TO_SEE)]
     # Every seed invents another model under the same name.
     if joined["model"].iloc[0].startswith(_INVENTED):
         joined["model"] = folder.name
@@ -161,28 +152,6 @@ def _measured(store: Store) -> Iterator[pd.DataFrame]:
         yield chosen[["entity_id", "query_count", *READ]].assign(model=model, night=night.night.isoformat())
 
 
-def _blinded(table: pd.DataFrame) -> pd.DataFrame:
-    """Return benign windows once more as they look to whoever asks for labels alone.
-
-    In the laboratory most workloads ask for scores; a forest that took labels alone for a sign would accuse customers.
-    """
-    benign = table[~table["is_attack"]].copy()
-    benign[list(_OF_SCORES)] = np.nan
-    return pd.concat([table, benign], ignore_index=True)
-
-
-def _weighed(table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Return what to learn from, and its weights: every kind on every model alike, attacks together as benign work."""
-    seen = len(table)
-    table = _blinded(table)
-    weight = (1.0 / table.groupby(["kind", "model"])["kind"].transform("size")).to_numpy(copy=True)
-    weight[seen:] *= _BLINDED
-    weight[(table["kind"] == ORDINARY).to_numpy()] *= _CUSTOMERS
-    attack = table["is_attack"].to_numpy(dtype=bool)
-    weight[attack] *= weight[~attack].sum() / max(weight[attack].sum(), 1e-12)
-    return table, weight / weight.mean()
-
-
 def taught(table: pd.DataFrame) -> Learned:
     """Grow the forest and boost the trees."""
     return parsed(exported(_grown(table), _boosted(table)))
@@ -191,20 +160,20 @@ def taught(table: pd.DataFrame) -> Learned:
 def _grown(table: pd.DataFrame) -> ExtraTreesClassifier:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    table, weight = _weighed(table)
+    table, weight = weighed(table)
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, max_features=0.4, n_jobs=2, random_state=SEED)
-    return forest.fit(table[list(READ)].to_numpy(dtype=np.float32), table["kind"].to_numpy(), sample_weight=weight)
+    return forest.fit(table[list(COLUMNS)].to_numpy(dtype=np.float32), table["kind"].to_numpy(), sample_weight=weight)
 
 
 def _boosted(table: pd.DataFrame) -> HistGradientBoostingClassifier:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    table, weight = _weighed(table)
+    table, weight = weighed(table)
     trees = HistGradientBoostingClassifier(
         max_iter=BOOSTED_TREES, learning_rate=0.06, max_leaf_nodes=31, l2_regularization=1.0, max_features=0.4,
         early_stopping=False, random_state=SEED,
     )  # fmt: skip
-    rows = table[list(READ)].to_numpy(dtype=np.float32)
+    rows = table[list(COLUMNS)].to_numpy(dtype=np.float32)
     return trees.fit(rows, table["is_attack"].to_numpy(dtype=bool), sample_weight=weight)
 
 
@@ -255,7 +224,7 @@ def _left_out(table: pd.DataFrame, what: str) -> None:
     named = np.full(len(table), "", dtype=object)
     for fold in _folds(table, what):
         learned = taught(table[~fold])
-        rows = table.loc[fold, list(READ)].to_numpy(dtype=np.float64)
+        rows = table.loc[fold, list(COLUMNS)].to_numpy(dtype=np.float64)
         shares = learned.forest.resembles(rows)
         found[fold] = learned.attack(shares, learned.boosted.attack(rows))
         technique = [str(technique_of(name)) for name in learned.forest.classes]

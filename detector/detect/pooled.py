@@ -1,9 +1,9 @@
 """Findings about a network or a campaign: whose queries are the evidence?
 
-A network window pools the queries of every client behind one address range. Where one of them is suspicious by itself,
-the pooled stream shows that client's pattern once more and says nothing new; the finding is left out, or else every
-neighbour would be named in somebody's attack. Where none is, the evidence is the stretch that the finding rests on, and
-only the clients that asked in it are named.
+A network window pools the queries of every client behind one address range. Where one of them is suspicious by itself
+of the same, or sent most of the stretch, the pooled stream shows that client's pattern once more and says nothing
+new; the finding is left out, or else every neighbour would be named in somebody's attack. Where none is, the evidence
+is the stretch that the finding rests on, and only the clients that asked in it are named.
 
 A campaign's members are those whose queries link them, and are named all. Only where a client that is suspicious by
 itself sent nearly everything in the stretch, the finding tells of that client, and the others are its bystanders.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # A client with fewer of the stretch's queries than this share happened to ask meanwhile.
 _FEWEST_SHARE = 0.02
+_MOST = 0.5
 # One of two accounts in turn sends half.
 _NEARLY_ALL = 0.8
 
@@ -42,6 +43,7 @@ def attribute_networks(findings: Sequence[Finding], askers: Askers) -> tuple[Fin
         if finding.entity_kind is EntityKind.CLIENT and finding.level >= Severity.MEDIUM
         for client in finding.clients
     }
+    suspects = {client for _, client in alone}
     kept = []
     for finding in findings:
         known = any((finding.technique, client) in alone for client in finding.clients)
@@ -53,6 +55,8 @@ def attribute_networks(findings: Sequence[Finding], askers: Askers) -> tuple[Fin
         elif not known:
             counts = askers(finding.segment, finding.clients)
             total = sum(counts.values())
+            if sum(counts.get(client, 0) for client in suspects) > _MOST * total:
+                continue
             named = tuple(sorted(client for client, count in counts.items() if count >= _FEWEST_SHARE * total))
             # One client alone would have its own window; what it does with its neighbours' noise added is no finding.
             if len(named) > 1:

@@ -74,6 +74,11 @@ def test_another_technique_or_a_low_finding_explains_nothing() -> None:
         assert attribute_networks([other, network], _Askers(a=5, b=5)) == (other, network)
 
 
+def test_a_network_most_of_whose_queries_one_suspicious_client_sent_names_no_neighbours() -> None:
+    alone, network = _finding("a", technique=EXTRACTION), _finding("a", "b", kind=NETWORK)
+    assert attribute_networks([alone, network], _Askers(a=51, b=49)) == (alone,)
+
+
 def test_a_network_does_not_explain_another_network() -> None:
     one, two = _finding("a", "b", kind=NETWORK), _finding("b", "c", kind=NETWORK)
     assert attribute_networks([one, two], _Askers(a=5, b=5, c=5)) == (one, two)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TITLE = "Behaves like an attack among ordinary queries"
 # An explainer, a tuner or a video too has queries off the manifold, which by themselves look like a search. What tells
 # cover is the rest: it is what customers ask, and theirs are variations of the same.
-_COVER = 0.25
+_COVER = 0.05
 _ATTACK = 0.6
 
 

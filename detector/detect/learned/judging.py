@@ -51,14 +51,14 @@ def suspects(windows: Windows, found: Sequence[Resemblance]) -> tuple[Finding, .
 
 def findings_of(windows: Windows, chosen: Sequence[Resemblance]) -> tuple[Finding, ...]:
     """Return a finding for each of some windows, with what made it resemble attacks."""
-    taught = shipped()
-    rows = windows.frame.loc[[one.row for one in chosen], list(taught.features)].to_numpy(dtype=np.float64)
-    credit = taught.reasons(rows)
-    return tuple(_finding(windows, one, rows[i], credit[i]) for i, one in enumerate(chosen))
+    if not chosen:
+        return ()
+    credit = shipped().reasons(np.stack([one.seen for one in chosen]))
+    return tuple(_finding(windows, one, credit[i]) for i, one in enumerate(chosen))
 
 
-def _finding(windows: Windows, one: Resemblance, values: NDArray[np.float64], credit: NDArray[np.float64]) -> Finding:
-    features = shipped().features
+def _finding(windows: Windows, one: Resemblance, credit: NDArray[np.float64]) -> Finding:
+    features, values = shipped().features, one.seen
     row = pd.Series(windows.frame.loc[one.row])
     strongest = [i for i in np.argsort(-credit, kind="stable")[:_NAMED] if credit[i] > 0 and not np.isnan(values[i])]
     triggers = tuple(_trigger(row, features[i], float(values[i])) for i in strongest)

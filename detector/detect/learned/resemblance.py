@@ -1,23 +1,28 @@
 """What windows resemble, by what the laboratory taught.
 
 The trees have seen windows of real attacks and of benign workloads that look like them, on many models, and none of
-this site. Two things make it fit a site: what the model's own benign nights score is the bar that a window has to
-clear, and volume, pace and everything that compares with other clients is kept from it.
+this site. Three things make it fit a site: the trees see how far a window lies from the model's own benign nights, what
+these score is the bar that it has to clear, and volume, pace and everything that compares with other clients of the
+night is kept from them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from detector.detect.learned.forest import shipped
+from detector.detect.learned.usual import Usual, beside
 from detector.detect.learned.words import ORDINARY, technique_of
 from detector.features.registry import NAMES
-from detector.model import Horizon, Technique
+from detector.model import EntityKind, Horizon, Technique
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
     from numpy.typing import NDArray
 
     from detector.baseline.model import Baseline
@@ -25,9 +30,11 @@ if TYPE_CHECKING:
     from detector.model import Windows
 
 FEWEST_QUERIES = 60
-SUSPICIOUS = 0.55
+SUSPICIOUS = 0.6
 # One field changed in record after record: a fairness audit is a sweep for a sensitive field in all but its purpose.
-_AMBIGUOUS = {Technique.ATTRIBUTE: 0.75}
+_AMBIGUOUS = {Technique.ATTRIBUTE: 0.65}
+# A network pools who happens to share it, a campaign may be one service on many keys: such streams were not taught.
+_LOWEST_OF_POOLED = 0.72
 # No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
 _HIGHEST_BAR = 0.7
 _BENIGN_QUANTILE = 0.995
@@ -46,6 +53,7 @@ class Resemblance:
     Attributes:
         row: its label in the frame of windows.
         window: kind and id of its entity, and its horizon.
+        seen: float64 (2F,), what the trees saw of it.
         attack: how much it is like attacks, from 0 to 1: the mean of what the forest and the boosted trees say.
         boosted: probability of an attack by the boosted trees alone.
         bar: what `attack` has to reach to be a finding of medium.
@@ -58,6 +66,7 @@ class Resemblance:
 
     row: int
     window: tuple[str, str, str]
+    seen: NDArray[np.float64] = field(repr=False, compare=False)
     attack: float
     boosted: float
     bar: float
@@ -80,21 +89,31 @@ class Resemblance:
         return unlike and self.workload_share >= enough
 
 
-def lowest_bar(technique: Technique) -> float:
-    """Return the share of attacks from which a window is suspicious of `technique` where no baseline lifts it."""
-    return _AMBIGUOUS.get(technique, SUSPICIOUS)
+def lowest_bar(technique: Technique, kind: str = EntityKind.CLIENT) -> float:
+    """Return the attack share from which a window of an entity of `kind` is suspicious; a baseline may lift it."""
+    return max(_AMBIGUOUS.get(technique, SUSPICIOUS), 0.0 if kind == EntityKind.CLIENT else _LOWEST_OF_POOLED)
 
 
 @dataclass(frozen=True)
 class _Benign:
-    """The model's benign windows of one horizon: their attack shares, ascending, and the bar that these ask for."""
+    """The model's benign windows of a horizon: what is usual, their attack shares, ascending, and the bar asked for."""
 
+    usual: Usual | None
     attack: NDArray[np.float64]
     asked: float
 
     @classmethod
-    def of(cls, attack: NDArray[np.float64]) -> _Benign:
-        return cls(np.sort(attack), float(np.quantile(attack, _BENIGN_QUANTILE)))
+    def of(cls, taught: Learned, baseline: Baseline, horizon: Horizon) -> _Benign | None:
+        """Judge the windows of enough queries; None where there are none."""
+        held = baseline.matrix(horizon)
+        held = held[held[:, NAMES.index("query_count")] >= FEWEST_QUERIES]
+        if not len(held):
+            return None
+        measured = held[:, [NAMES.index(name) for name in taught.features]]
+        usual = Usual.of(measured)
+        rows = beside(measured, usual)
+        attack = taught.attack(taught.forest.resembles(rows), taught.boosted.attack(rows))
+        return cls(usual, np.sort(attack), float(np.quantile(attack, _BENIGN_QUANTILE)))
 
     def bar(self, lowest: float) -> float:
         return float(np.clip(self.asked, lowest, max(lowest, _HIGHEST_BAR)))
@@ -111,35 +130,38 @@ def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblan
     if chosen.empty:
         return ()
     taught = shipped()
-    rows = chosen[list(taught.features)].to_numpy(dtype=np.float64)
+    benign = {h.value: None if baseline is None else _Benign.of(taught, baseline, h) for h in Horizon}
+    rows = _seen(taught, chosen, benign)
     shares = taught.forest.resembles(rows)
     boosted = taught.boosted.attack(rows)
     attack = taught.attack(shares, boosted)
-    benign = {horizon.value: _against(taught, baseline, horizon) for horizon in Horizon}
     keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
+    named = [(int(row), key) for row, key in zip(chosen.index, keys, strict=True)]
+    judged = [(float(a), float(b)) for a, b in zip(attack, boosted, strict=True)]
     return tuple(
-        _resemblance(
-            (int(row), keys[i]), (float(attack[i]), float(boosted[i])), shares[i], benign[keys[i][2]], taught.forest
-        )
-        for i, row in enumerate(chosen.index)
+        _resemblance(named[i], rows[i], judged[i], shares[i], benign[keys[i][2]], taught.forest)
+        for i in range(len(named))
     )
 
 
-def _against(taught: Learned, baseline: Baseline | None, horizon: Horizon) -> _Benign | None:
-    """Return the model's benign windows; None without a baseline, or where it has none of enough queries."""
-    if baseline is None:
-        return None
-    columns = [NAMES.index(name) for name in taught.features]
-    benign = baseline.matrix(horizon)
-    enough = benign[:, NAMES.index("query_count")] >= FEWEST_QUERIES
-    if not enough.any():
-        return None
-    rows = benign[enough][:, columns]
-    return _Benign.of(taught.attack(taught.forest.resembles(rows), taught.boosted.attack(rows)))
+def _seen(taught: Learned, frame: pd.DataFrame, benign: Mapping[str, _Benign | None]) -> NDArray[np.float64]:
+    """Return what the trees see of windows: their measurements, and how far each is from what is usual, (n, 2F).
+
+    The baseline describes clients: of what several send together nothing is known to be usual.
+    """
+    rows = frame[list(taught.features)].to_numpy(dtype=np.float64)
+    out = beside(rows, None)
+    clients = frame["entity_kind"] == EntityKind.CLIENT.value
+    for horizon, known in benign.items():
+        if known is not None:
+            mine = (clients & (frame["horizon"] == horizon)).to_numpy()
+            out[mine] = beside(rows[mine], known.usual)
+    return out
 
 
 def _resemblance(
     place: tuple[int, tuple[str, str, str]],
+    seen: NDArray[np.float64],
     scores: tuple[float, float],
     shares: NDArray[np.float64],
     benign: _Benign | None,
@@ -149,10 +171,11 @@ def _resemblance(
     family = forest.classes[int(np.where(forest.attacks, shares, -1.0).argmax())]
     workload = int(forest.workloads[shares[forest.workloads].argmax()])
     technique = technique_of(family) or Technique.PROBING
-    lowest = lowest_bar(technique)
+    lowest = lowest_bar(technique, place[1][0])
     return Resemblance(
         row=place[0],
         window=place[1],
+        seen=seen,
         attack=attack,
         boosted=boosted,
         bar=benign.bar(lowest) if benign else lowest,

@@ -25,8 +25,9 @@ _FAMILIES: Mapping[str, str] = {
     "attr_fredrikson": "sweep of a sensitive field",
     "evade_boundary": "boundary walk",
     "evade_hopskipjump": "boundary walk with gradient estimates",
-    "evade_nes_score": "natural evolution strategy from a natural input",
+    "evade_nes_score": "estimated gradients from a natural input",
     "evade_square": "random block search from a natural input",
+    "evade_words": "words or letters exchanged until the answer changes",
     "extract_active": "uncertainty sampling",
     "extract_jbda": "Jacobian augmentation",
     "extract_knockoff": "natural queries at random",
@@ -42,6 +43,7 @@ _FAMILIES: Mapping[str, str] = {
     "inv_nes": "natural evolution strategy",
     "inv_oneplusone": "(1+1) evolution strategy",
     "inv_pso": "particle swarm",
+    "inv_record_genetic": "genetic search among natural records",
     "inv_spsa": "simultaneous perturbation",
     "inv_token_substitution": "token substitution",
     "mia_boundary": "distance to the boundary",
@@ -51,10 +53,12 @@ _FAMILIES: Mapping[str, str] = {
 }
 
 _WORKLOADS: Mapping[str, str] = {
+    "ab_test": "an A/B test: records side by side in two versions",
     "active_labeller": "an active-learning labeller: it asks for what the model is unsure of, in any class",
     "calibration": "a calibration job: it repeats a fixed set of records",
     "counterfactual": "a counterfactual explainer: it moves single records across the boundary, and the log alone does "
     "not tell it from an attack",
+    "data_quality": "a data-quality probe: fields left out or spoiled in turn, no class is pursued",
     "drift": "a new population: its records differ, and none descends from another",
     "edge_values": "a data-quality probe: it tries the edges of each field in turn",
     "fairness_audit": "a fairness audit: it asks each record again with one field changed",
@@ -70,6 +74,7 @@ _WORKLOADS: Mapping[str, str] = {
     "permutation": "permutation importance: fields exchanged between records, no class is pursued",
     "replay": "a replay of earlier requests",
     "retry_storm": "a client that retries",
+    "robustness_check": "a robustness check: growing noise on records of its own, no class is pursued",
     "shap": "a SHAP explainer: it perturbs each record independently, no class is pursued",
     "sobol": "a sensitivity study by random designs, no class is pursued",
     "sorted_batch": "a batch sorted by its own score: it climbs by construction, and nothing descends from another",

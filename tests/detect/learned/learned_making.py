@@ -7,12 +7,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from detector.features.registry import NAMES
+from detector.features.registry import FEATURES, NAMES
 from detector.model import EntityKind, Horizon, Windows
 from tests.baseline.baseline_making import benign
 
 NIGHT = date(2026, 11, 13)
 ORDINARY = np.median(benign(400), axis=0)
+ORDINARY[[NAMES.index(spec.name) for spec in FEATURES if spec.family == "wording"]] = np.nan
 # What customers of models of images ask and are told.
 CUSTOMER = {
     "input_entropy": 0.848, "query_entropy": 0.953, "label_entropy": 0.926, "duplicate_ratio": 0.0,

@@ -10,7 +10,8 @@ from detector.detect.learned.forest import parsed, shipped
 from detector.detect.learned.words import BENIGN, family_words, technique_of, workload_words
 from detector.features.registry import BY_NAME
 from detector.model import Technique
-from tools import train_forest
+from tools.lessons import READ
+from tools.train_forest import exported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,13 +37,13 @@ def both() -> Both:
     from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 
     rng = np.random.default_rng(5)
-    rows = rng.normal(size=(ROWS, len(train_forest.READ))).astype(np.float32)
+    rows = rng.normal(size=(ROWS, 2 * len(READ))).astype(np.float32)
     rows[rng.random(rows.shape) < 0.1] = np.nan
     kinds = np.where(np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 3]) > 0, "inv_de", BENIGN + "ordinary")
     kinds[:40] = "mia_merlin"
     forest = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=3).fit(rows, kinds)
     boosted = HistGradientBoostingClassifier(max_iter=30, random_state=3).fit(rows, kinds != BENIGN + "ordinary")
-    return Both(forest, boosted, parsed(train_forest.exported(forest, boosted)), rows)
+    return Both(forest, boosted, parsed(exported(forest, boosted)), rows)
 
 
 def test_an_exported_forest_says_what_the_library_says(both: Both) -> None:
@@ -68,7 +69,9 @@ def test_the_reasons_add_up_to_what_both_say(both: Both) -> None:
     at_roots = forest.shares(forest.trees.roots)[:, forest.attacks].sum(axis=1).mean()
     first = (at_roots + 1.0 / (1.0 + np.exp(-boosted.start))) / 2.0
     told = both.learned.attack(forest.resembles(rows), boosted.attack(rows))
-    np.testing.assert_allclose(first + both.learned.reasons(rows).sum(axis=1), told, atol=1e-5)
+    credit = both.learned.reasons(rows)
+    assert credit.shape == (20, len(READ))
+    np.testing.assert_allclose(first + credit.sum(axis=1), told, atol=1e-5)
 
 
 def test_a_row_says_the_same_whatever_stands_beside_it(both: Both) -> None:

@@ -43,16 +43,34 @@ def test_few_queries_are_not_judged() -> None:
 
 
 def test_a_baseline_that_scores_like_attacks_lifts_the_bar_only_so_far() -> None:
-    poisoned = np.tile(moved(query_count=500, **CLIMB), (300, 1))
+    poisoned = benign(300)
+    poisoned[::3] = moved(**CLIMB)
+    poisoned[:, NAMES.index("query_count")] = 500
     windows = windows_of(moved(**CLIMB))
     (alone,), (beside,) = resemblances(windows, None), resemblances(windows, baseline_of(poisoned))
     assert (alone.bar, beside.bar) == (SUSPICIOUS, 0.7)
-    assert alone.attack == beside.attack
     assert beside.suspicious
 
 
+@pytest.mark.parametrize("kind", ["network", "campaign"])
+def test_what_several_send_has_to_be_more_like_an_attack_than_a_client(kind: str) -> None:
+    windows = windows_of(moved(**CLIMB), moved(**CLIMB))
+    windows.frame.loc[1, "entity_kind"] = kind
+    client, pooled = resemblances(windows, None)
+    assert (client.bar, pooled.bar) == (SUSPICIOUS, 0.72)
+
+
+def test_a_baseline_of_clients_says_nothing_of_what_several_send() -> None:
+    windows = windows_of(moved(**CLIMB), moved(**CLIMB))
+    windows.frame.loc[1, "entity_kind"] = "campaign"
+    known = benign(300)
+    known[:, NAMES.index("query_count")] = 500
+    (_, alone), (_, beside) = resemblances(windows, None), resemblances(windows, baseline_of(known))
+    assert alone.attack == beside.attack
+
+
 EXPLAINED = Resemblance(
-    row=0, window=("client", "x0", "night"), attack=0.1, boosted=0.01, bar=0.55, p=0.4,
+    row=0, window=("client", "x0", "night"), seen=np.empty(0), attack=0.1, boosted=0.01, bar=0.55, p=0.4,
     technique=Technique.INVERSION, family="inv_de", workload="benign_shap", workload_share=0.6, ordinary=0.1,
 )  # fmt: skip
 
