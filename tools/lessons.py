@@ -37,11 +37,16 @@ COLUMNS = (*READ, *(_DEVIATION + name for name in READ))
 
 
 def beside_usual(table: pd.DataFrame) -> pd.DataFrame:
-    """Return windows with the deviations of their measurements from what is usual for their model."""
+    """Return windows with the deviations of their measurements from what is usual for the clients of their model.
+
+    Of what several clients send together nothing is known to be usual.
+    """
     parts = []
     for _, own in table.groupby("model"):
         rows = own[list(READ)].to_numpy(dtype=np.float64)
-        both = beside(rows, Usual.of(rows[~own["is_attack"].to_numpy(dtype=bool)]))
+        pooled = own["pooled"].to_numpy(dtype=bool)
+        both = beside(rows, Usual.of(rows[~own["is_attack"].to_numpy(dtype=bool) & ~pooled]))
+        both[pooled] = beside(rows[pooled], None)
         parts.append(pd.DataFrame(both, columns=list(COLUMNS), index=own.index))
     return pd.concat([table[["model", "kind", "is_attack"]], pd.concat(parts)], axis=1)
 

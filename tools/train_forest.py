@@ -34,7 +34,7 @@ from detector.detect.learned.words import ORDINARY, technique_of
 from detector.features.scan import NightBounds, measure
 from detector.ingest.options import IngestOptions
 from detector.ingest.pipeline import ingest
-from detector.model import Technique
+from detector.model import EntityKind, Technique
 from detector.redteam.scenarios import Selection
 from detector.redteam.simulation import simulate
 from detector.store import scanning
@@ -70,6 +70,8 @@ _INVENTED = "invented"
 # What a model that is left out would lend to these, which answer for the same records.
 _SAME_DATA = {"risk_forest": "risk", "numerals": "digits"}
 _FOLDS = 8
+# A window of several clients teaches what nearly all of them do.
+_ALIKE = 0.8
 
 
 def main() -> None:
@@ -100,7 +102,7 @@ def _simulate(lab: Path) -> None:
 
 
 def _windows(folder: Path) -> pd.DataFrame:
-    """Return the client windows of one folder with `kind`, what the client was doing, and `is_attack`.
+    """Return the windows of one folder with `kind`, what was being done, `is_attack`, and `pooled`, of several clients.
 
     An attacker's ordinary nights before the attack are left out; the clean nights of a benign client are ordinary.
     """
@@ -112,22 +114,30 @@ def _windows(folder: Path) -> pd.DataFrame:
             pd.concat(_measured(store)).to_parquet(kept)
             store.close()
     frame = pd.read_parquet(kept)
-    frame = frame[frame["query_count"] >= FEWEST_QUERIES]
-    told = pd.read_csv(folder / "labels.csv", dtype={"client_id": str}).rename(columns={"client_id": "entity_id"})
-    joined = frame.merge(
-        told[["entity_id", "model", "is_attack", "family", "first_ts", "last_ts"]], on=["entity_id", "model"]
-    )
+    told = pd.read_csv(folder / "labels.csv", dtype={"client_id": str})
+    told = told[["client_id", "model", "is_attack", "family", "first_ts", "last_ts"]]
+    named = frame[frame["query_count"] >= FEWEST_QUERIES].explode("clients").rename(columns={"clients": "client_id"})
+    joined = named.merge(told, on=["client_id", "model"])
     during = (joined["night"] >= joined["first_ts"].str[:10]) & (joined["night"] <= joined["last_ts"].str[:10])
     first = joined["night"].min()
     clean = (dt.date.fromisoformat(first) + dt.timedelta(days=CLEAN_NIGHTS)).isoformat()
-    joined["kind"] = np.where(joined["night"] < clean, ORDINARY, joined["family"])
+    joined["pooled"] = joined["entity_kind"] != EntityKind.CLIENT.value
+    joined["kind"] = np.where((joined["night"] < clean) & ~joined["pooled"], ORDINARY, joined["family"])
     joined = joined[~joined["is_attack"] | during]
     joined.loc[joined["is_attack"], "kind"] = joined["family"]
-    joined = joined[~joined["kind"].isin(NOTHING_TO_SEE)]
+    joined = _of_one_kind(joined[~joined["kind"].isin(NOTHING_TO_SEE)])
     # Every seed invents another model under the same name.
     if joined["model"].iloc[0].startswith(_INVENTED):
         joined["model"] = folder.name
-    return joined[["model", "kind", "is_attack", *READ]]
+    return joined[["model", "kind", "is_attack", "pooled", *READ]]
+
+
+def _of_one_kind(joined: pd.DataFrame) -> pd.DataFrame:
+    """Return each window once, from a row a window and member; those whose members do different things are left out."""
+    window = ["night", "entity_kind", "entity_id"]
+    members = joined.groupby(window)["kind"].transform("size")
+    alike = joined.groupby([*window, "kind"])["kind"].transform("size")
+    return joined[alike >= _ALIKE * members].drop_duplicates(window)
 
 
 def _measured(store: Store) -> Iterator[pd.DataFrame]:
@@ -148,8 +158,9 @@ def _measured(store: Store) -> Iterator[pd.DataFrame]:
                     connection, scanning.StoredSchema(s.model, s.version, s.night, s.body(), s.arrays())
                 )
         frame = scanned.windows.frame
-        chosen = frame[(frame["horizon"] == "night") & (frame["entity_kind"] == "client")]
-        yield chosen[["entity_id", "query_count", *READ]].assign(model=model, night=night.night.isoformat())
+        chosen = frame[(frame["horizon"] == "night") & (frame["entity_kind"] != EntityKind.NETWORK.value)]
+        columns = ["entity_kind", "entity_id", "clients", "query_count", *READ]
+        yield chosen[columns].assign(model=model, night=night.night.isoformat())
 
 
 def taught(table: pd.DataFrame) -> Learned:

@@ -7,7 +7,11 @@ the result depends neither on the order of the findings nor on the order in whic
 A finding's keys:
 
 - a client's finding has its client;
-- a campaign's finding has every client whose queries are its evidence: that they act together is what it says;
+- a campaign's finding of medium or higher has every client whose queries are its evidence: that they act together is
+  what it says;
+- a campaign's finding of low has them if at least half of them have a finding of their own, medium or higher, in the
+  same night, and else the campaign alone: services that share records vary one another's inputs every night, and what
+  one of them is accused of must not name the others;
 - a network's finding has its network, and the clients whose queries are its evidence if they are few
   (`SMALL_NETWORK`), or if at least half of them have a finding of their own, medium or higher, in the same night.
   Behind an office's or a provider's address sit people who have nothing to do with each other: a crowded network whose
@@ -60,11 +64,21 @@ def joins_clients(finding: Finding, named: Collection[str]) -> bool:
 
     Args:
         finding: the finding.
-        named: the clients that have findings of their own in the same night.
+        named: what `clients_with_findings` gives for the same night.
     """
-    if finding.entity_kind is not EntityKind.NETWORK or len(finding.clients) <= SMALL_NETWORK:
+    if _ties_by_itself(finding):
         return True
     return 2 * sum(client in named for client in finding.clients) >= len(finding.clients)
+
+
+def _ties_by_itself(finding: Finding) -> bool:
+    match finding.entity_kind:
+        case EntityKind.NETWORK:
+            return len(finding.clients) <= SMALL_NETWORK
+        case EntityKind.CAMPAIGN:
+            return finding.level >= Severity.MEDIUM
+        case _:
+            return True
 
 
 def keys_of(stored: StoredFinding) -> frozenset[str]:

@@ -83,6 +83,21 @@ def test_a_crowded_network_ties_clients_only_if_half_of_them_stand_out(
     assert joins_clients(network("10.1.2.0/24", clients), frozenset(clients[:named])) is expected
 
 
+@pytest.mark.parametrize(
+    ("level", "named", "expected"),
+    [
+        (Severity.MEDIUM, 0, True),
+        (Severity.LOW, 0, False),
+        (Severity.LOW, len(CROWD) // 2 - 1, False),
+        (Severity.LOW, len(CROWD) // 2, True),
+    ],
+)
+def test_services_that_share_records_are_tied_by_a_low_finding_only_if_half_of_them_stand_out(
+    level: Severity, named: int, expected: bool
+) -> None:
+    assert joins_clients(campaign("x", CROWD, level=level), frozenset(CROWD[:named])) is expected
+
+
 def test_clients_stand_out_by_findings_of_medium_or_higher_that_are_not_a_networks() -> None:
     assert clients_with_findings(
         [
@@ -100,6 +115,7 @@ def test_clients_stand_out_by_findings_of_medium_or_higher_that_are_not_a_networ
         (StoredFinding(finding("a")), {"client:a"}),
         (StoredFinding(campaign("x", ["a", "b"])), {"client:a", "client:b"}),
         (StoredFinding(campaign("x", [])), {"campaign:x"}),
+        (StoredFinding(campaign("x", ["a", "b"]), joins=False), {"campaign:x"}),
         (StoredFinding(network("10.1.2.0/24", ["a"])), {"client:a", "network:10.1.2.0/24"}),
         (StoredFinding(network("10.1.2.0/24", ["a"]), joins=False), {"network:10.1.2.0/24"}),
     ],
