@@ -6,11 +6,11 @@ Every folder in DIR is what `detector simulate` wrote. With --simulate the folde
 first, which takes half an hour. The windows of every folder are measured as a nightly scan measures them. To them
 come those of other_programs.parquet beside this file, measured in the same way on logs of other people's programs:
 nevergrad, scipy, pymoo, pycma, DEAP, ART, foolbox, TextAttack, shap, lime, alibi, dice-ml, SALib, PyALE, optuna,
-modAL, hypothesis, mealpy, pypop7, pygad, nlopt, zoopt, scikit-optimize, hyperopt, and many written from the published
-algorithms. They asked 26 models (of images, signals, vectors, records of people and texts). Both kinds of trees are
-learned, and detector/detect/learned/forest.npz is written. With --leave-out nothing is written: each attack family
-and benign workload, or each model, is judged by trees that never saw it, and the shares found and falsely accused are
-printed.
+modAL, hypothesis, mealpy, pypop7, pygad, nlopt, zoopt, scikit-optimize, hyperopt, nlpaug, cleanlab, markovify, and many
+written from the published algorithms. They asked 32 models (of images, signals, vectors, records and texts). Both kinds
+of trees are learned, and detector/detect/learned/forest.npz is written. With --leave-out nothing is written: each
+attack family and benign workload, or each model, is judged by trees that never saw it, and the shares found and falsely
+accused are printed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from detector.config import Settings
-from detector.detect.learned.forest import BOOSTED, TREE_ARRAYS, parsed
+from detector.detect.learned.forest import BOOSTED, LEAF_ARRAYS, TREE_ARRAYS, parsed
 from detector.detect.learned.resemblance import FEWEST_QUERIES, lowest_bar
 from detector.detect.learned.words import ORDINARY, technique_of
 from detector.features.scan import NightBounds, measure
@@ -42,7 +42,7 @@ from detector.store.engine import Store
 from tools.lessons import COLUMNS, NOTHING_TO_SEE, READ, beside_usual, weighed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
@@ -195,8 +195,7 @@ def exported(forest: ExtraTreesClassifier, boosted: HistGradientBoostingClassifi
         (one.feature, one.threshold, one.children_left, one.children_right, one.missing_go_to_left, one.feature < 0)
         for one in grown
     )
-    shares = np.concatenate([tree.value[:, 0, :] for tree in grown])
-    arrays["shares"] = np.rint(255.0 * shares / shares.sum(axis=1, keepdims=True)).astype(np.uint8)
+    arrays |= _of_leaves(grown, [str(name) for name in forest.classes_], leaf=arrays["feature"] < 0)
     nodes = [one[0].nodes for one in boosted._predictors]  # noqa: SLF001 - the library shows them nowhere else
     columns = ("feature_idx", "num_threshold", "left", "right", "missing_go_to_left", "is_leaf")
     added = _laid_out(tuple(n[column] for column in columns) for n in nodes)
@@ -210,6 +209,18 @@ def exported(forest: ExtraTreesClassifier, boosted: HistGradientBoostingClassifi
     buffer = io.BytesIO()
     np.savez_compressed(buffer, told=told, **arrays, **{BOOSTED + name: array for name, array in added.items()})
     return buffer.getvalue()
+
+
+def _of_leaves(grown: Sequence[Any], classes: Sequence[str], leaf: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what passes the nodes and what the leaves hold as `LEAF_ARRAYS`, shares in 255 steps."""
+    values = np.concatenate([tree.value[:, 0, :] for tree in grown])
+    values /= values.sum(axis=1, keepdims=True)
+    attacks = [technique_of(name) is not None for name in classes]
+    counts = np.rint(255.0 * values[leaf]).astype(np.uint8)
+    rows, which = np.nonzero(counts)
+    passing = np.rint(255.0 * values[:, attacks].sum(axis=1)).astype(np.uint8)
+    held = np.bincount(rows, minlength=len(counts)).astype(np.uint8)
+    return dict(zip(LEAF_ARRAYS, (passing, held, which.astype(np.uint8), counts[rows, which]), strict=True))
 
 
 def _laid_out(trees: Iterable[tuple[NDArray[Any], ...]]) -> dict[str, Any]:

@@ -26,22 +26,26 @@ if TYPE_CHECKING:
 
 _FILE = "forest.npz"
 TREE_ARRAYS = ("roots", "feature", "cut", "left", "right", "null_left")
+# What passes each node; and of each leaf how many classes it holds, which, and in what shares.
+LEAF_ARRAYS = ("passing", "held", "which", "share")
 BOOSTED = "boosted_"
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Decision trees whose nodes hold the shares of classes.
+    """Decision trees whose leaves hold the shares of classes.
 
     Attributes:
         classes: names of what a window can resemble: techniques, and benign workloads as `benign_NAME`.
         trees: over the columns that `Learned` says.
-        counts: uint8 (N, C), of the training windows that pass the node, in 255 steps.
+        counts: uint8 (L, C), of the training windows in each leaf, in the order of the nodes, in 255 steps.
+        passing: uint8 (N,), the share of attacks among the training windows that pass each node, in 255 steps.
     """
 
     classes: tuple[str, ...]
     trees: Trees
     counts: NDArray[np.uint8]
+    passing: NDArray[np.uint8]
 
     @cached_property
     def attacks(self) -> NDArray[np.bool_]:
@@ -58,23 +62,29 @@ class Forest:
         at = self.trees.leaves(rows)
         total = np.zeros((len(rows), len(self.classes)))
         for tree in range(at.shape[1]):
-            total += self.shares(at[:, tree])
+            total += _shares(self.counts[self._leaf[at[:, tree]]])
         return np.asarray(total / max(at.shape[1], 1))
-
-    def shares(self, nodes: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return the shares of the classes among the training windows that pass each of `nodes` (n,): (n, C)."""
-        counts = self.counts[nodes].astype(np.float32)
-        return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
     def reasons(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return by how much each feature moved rows (n, F) towards attacks: float64 (n, F)."""
-        return self.trees.credit(rows, self._attack) / max(len(self.trees.roots), 1)
+        return self.trees.credit(rows, self.attack_shares) / max(len(self.trees.roots), 1)
 
     @cached_property
-    def _attack(self) -> NDArray[np.float32]:
+    def attack_shares(self) -> NDArray[np.float32]:
         """Share of attacks among the training windows that pass each node, (N,)."""
-        attack = self.counts[:, self.attacks].sum(axis=1, dtype=np.int32)
-        return np.asarray(attack / self.counts.sum(axis=1, dtype=np.int32), dtype=np.float32)
+        shares = (self.passing / 255.0).astype(np.float32)
+        shares[self.trees.feature < 0] = _shares(self.counts)[:, self.attacks].sum(axis=1)
+        return shares
+
+    @cached_property
+    def _leaf(self) -> NDArray[np.int32]:
+        """Which leaf each node is, (N,); of others the number means nothing."""
+        return np.cumsum(self.trees.feature < 0, dtype=np.int32) - 1
+
+
+def _shares(counts: NDArray[np.uint8]) -> NDArray[np.float32]:
+    several = counts.astype(np.float32)
+    return np.asarray(several / several.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -167,10 +177,14 @@ def parsed(blob: bytes) -> Learned:
         KeyError: they hold something else.
     """
     boosted = tuple(BOOSTED + name for name in TREE_ARRAYS)
-    *arrays, counts, worth, told = read_npz(blob, *TREE_ARRAYS, *boosted, "shares", BOOSTED + "worth", "told")
+    *arrays, worth, passing, held, which, share, told = read_npz(
+        blob, *TREE_ARRAYS, *boosted, BOOSTED + "worth", *LEAF_ARRAYS, "told"
+    )
     names, size = json.loads(told.tobytes()), len(TREE_ARRAYS)
+    counts = np.zeros((len(held), len(names["classes"])), dtype=np.uint8)
+    counts[np.repeat(np.arange(len(held)), held), which] = share
     return Learned(
         tuple(names["features"]),
-        Forest(tuple(names["classes"]), Trees(*arrays[:size]), counts),
+        Forest(tuple(names["classes"]), Trees(*arrays[:size]), counts, passing),
         Boosted(Trees(*arrays[size:]), worth, float(names["start"])),
     )

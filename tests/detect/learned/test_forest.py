@@ -66,7 +66,7 @@ def test_what_is_judged_by_is_the_mean_of_both(both: Both) -> None:
 
 def test_the_reasons_add_up_to_what_both_say(both: Both) -> None:
     forest, boosted, rows = both.learned.forest, both.learned.boosted, both.rows[:20]
-    at_roots = forest.shares(forest.trees.roots)[:, forest.attacks].sum(axis=1).mean()
+    at_roots = forest.attack_shares[forest.trees.roots].mean()
     first = (at_roots + 1.0 / (1.0 + np.exp(-boosted.start))) / 2.0
     told = both.learned.attack(forest.resembles(rows), boosted.attack(rows))
     credit = both.learned.reasons(rows)
