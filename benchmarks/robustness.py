@@ -196,7 +196,7 @@ def show(counts: Mapping[str, Count]) -> None:
         cells = [f"{count.found[t]} of {count.attackers[t]}" for t in techniques]
         cells += [f"{count.alarms[kind]} of {count.nights[kind]}" for kind in kinds]
         replays = f"{count.replays_of_order} of {count.replays} replays"
-        cells.append(replays if count.replays else f"{count.of_order} attackers")
+        cells.append(replays if count.replays else f"{count.of_order} of {count.attackers.total()} attackers")
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
