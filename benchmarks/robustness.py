@@ -36,31 +36,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from robustness_logs import AGAIN, DAY, altered, micros, replayed, shortened, shuffled, spread, truth_of
-from sqlalchemy import func, select
+import pandas as pd
+from robustness_logs import AGAIN, altered, replayed, shortened, shuffled, spread
 
 from detector.config import Settings, load_settings
 from detector.detect.rules.model import Rule
+from detector.evaluate.labels import read_labels
+from detector.evaluate.matching import attackers_of, hits_of, observe
+from detector.evaluate.service import scanned_files
 from detector.features.registry import BY_NAME
-from detector.features.scan import NightBounds
 from detector.ingest.options import IngestOptions
-from detector.ingest.pipeline import ingest
-from detector.jobs.nightly import scan_nights, site_rules
-from detector.model import IncidentStatus, Severity, Technique
-from detector.store.engine import Store
-from detector.store.incidents import list_incidents, load_findings
-from detector.store.tables import query
+from detector.jobs.nightly import site_rules
+from detector.model import Severity, Technique
+from detector.store.incidents import load_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from robustness_logs import Alteration, Truth
+    from robustness_logs import Alteration
     from sqlalchemy import Connection
+
+    from detector.evaluate.labels import Labels
+    from detector.evaluate.matching import Observed
 
 ORDINARY = "benign_ordinary"
 _AS_OF = datetime(2030, 1, 1, tzinfo=UTC)
-_UNHEARD = frozenset({IncidentStatus.SUPPRESSED, IncidentStatus.MERGED})
 _OF_ORDER = frozenset(name for name, one in BY_NAME.items() if one.family in {"confidence trajectory", "feedback"})
+_WHO = ["model", "client"]
 
 
 @dataclass
@@ -84,74 +86,55 @@ class Count:
         self.replays += other.replays
 
 
-def judged(files: Sequence[Path], settings: Settings, truth: Truth, work: Path) -> tuple[Count, Count]:
+def judged(files: Sequence[Path], settings: Settings, labels: Labels) -> tuple[Count, Count]:
     """Judge logs night by night; return what was found of all attackers, and of those with a clean history."""
-    with tempfile.TemporaryDirectory(dir=work) as scratch:
-        store = Store(f"sqlite:///{Path(scratch) / 'robustness.db'}")
-        own = settings.model_copy(update={"db": store.url})
-        read = ingest(store, files, IngestOptions(night_starts=own.night_starts, as_of=_AS_OF))
-        nights = sorted(read.nights, key=lambda pair: (pair[1], pair[0]))
-        rules = site_rules(own)
-        scan_nights(store, [(m, NightBounds.of(n, own.night_starts)) for m, n in nights], own, rules, _AS_OF)
-        with store.begin() as connection:
-            named = set(_named(connection))
-            by_order = {one.id for one in rules.rules if isinstance(one, Rule) and one.fields & _OF_ORDER}
-            ordered = {
-                (one.finding.model, client)
-                for one in load_findings(connection)
-                if one.finding.rule in by_order
-                for client in one.finding.clients
-            }
-            seen = _seen(connection)
-        store.close()
-    return _count(truth, named, ordered, seen), _count(truth, named, ordered, seen, clean_history=True)
+    reading = IngestOptions(night_starts=settings.night_starts, as_of=_AS_OF)
+    with scanned_files(files, settings, reading, _AS_OF) as (store, own), store.begin() as connection:
+        observed = observe(connection, Severity.MEDIUM)
+        ordered = _named_by_order(connection, own)
+    attackers = attackers_of(labels, observed.nights, settings.night_starts)
+    attackers["found"] = _among(attackers, hits_of(attackers, observed.alarms))
+    attackers["ordered"] = _among(attackers, ordered)
+    return tuple(
+        _count(some, _benign(labels, observed, ordered)) for some in (attackers, attackers[attackers["history"]])
+    )
 
 
-def _named(connection: Connection) -> Iterator[tuple[str, str, int]]:
-    for one in list_incidents(connection, severity_at_least=Severity.MEDIUM):
-        if one.status not in _UNHEARD:
-            for member in one.members:
-                for night in member.nights:
-                    yield one.model, member.client, micros(f"{night.isoformat()}T00:00:00+00:00") // DAY
+def _named_by_order(connection: Connection, settings: Settings) -> pd.DataFrame:
+    """Return the clients, `model` and `client`, that a rule names which reads the order of answers."""
+    reads = {one.id for one in site_rules(settings).rules if isinstance(one, Rule) and one.fields & _OF_ORDER}
+    findings = [one.finding for one in load_findings(connection) if one.finding.rule in reads]
+    return pd.DataFrame([(one.model, client) for one in findings for client in one.clients], columns=_WHO)
 
 
-def _seen(connection: Connection) -> dict[tuple[str, str], list[int]]:
-    """Return the nights of each client, ascending."""
-    column = query.c
-    day = (column.ts - func.mod(column.ts, DAY)).label("day")
-    asked = select(column.model, column.client_id, day).distinct().order_by(column.model, column.client_id, "day")
-    rows = connection.execute(asked)
-    found = defaultdict(list)
-    for model, client, night in rows:
-        found[model, client].append(night // DAY)
-    return found
+def _among(rows: pd.DataFrame, others: pd.DataFrame, by: Sequence[str] = _WHO) -> pd.Series[bool]:
+    known = pd.MultiIndex.from_frame(others[list(by)])
+    return pd.Series(pd.MultiIndex.from_frame(rows[list(by)]).isin(known), index=rows.index)
 
 
-def _count(
-    truth: Truth,
-    named: set[tuple[str, str, int]],
-    ordered: set[tuple[str, str]],
-    seen: Mapping[tuple[str, str], list[int]],
-    *,
-    clean_history: bool = False,
-) -> Count:
-    count = Count()
-    for who, attack in truth.attacks.items():
-        nights = range(attack.first // DAY, attack.last // DAY + 1)
-        if clean_history and not (who in seen and seen[who][0] < nights[0]):
-            continue
-        count.attackers[attack.technique] += 1
-        count.found[attack.technique] += any((*who, night) in named for night in nights)
-        count.of_order += who in ordered
-    for (model, client), nights in seen.items():
-        family = truth.benign.get((model, client.removeprefix(AGAIN)))
-        if family is not None:
-            kind = "ordinary" if family == ORDINARY else "look-alikes"
-            count.nights[kind] += len(nights)
-            count.alarms[kind] += sum((model, client, night) in named for night in nights)
-            count.replays += client.startswith(AGAIN)
-            count.replays_of_order += client.startswith(AGAIN) and (model, client) in ordered
-    return count
+def _benign(labels: Labels, observed: Observed, ordered: pd.DataFrame) -> pd.DataFrame:
+    """Return the client-nights of benign clients: `model`, `client`, `kind`, `alarm`, `again` and `ordered`."""
+    nights = observed.nights.copy()
+    nights["again"] = nights["client"].str.startswith(AGAIN)
+    nights["alarm"] = _among(nights, observed.alarms, [*_WHO, "night"])
+    nights["ordered"] = nights["again"] & _among(nights, ordered)
+    family = labels.frame[~labels.frame["attack"]].set_index(_WHO)["family"]
+    told = nights.assign(client=nights["client"].str.removeprefix(AGAIN)).join(family, on=_WHO)["family"]
+    nights["kind"] = np.where(told == ORDINARY, "ordinary", "look-alikes")
+    return nights[told.notna()]
+
+
+def _count(attackers: pd.DataFrame, benign: pd.DataFrame) -> Count:
+    streams = benign[benign["again"]].drop_duplicates(_WHO)
+    return Count(
+        found=Counter(attackers.loc[attackers["found"], "technique"]),
+        attackers=Counter(attackers["technique"]),
+        alarms=Counter(benign.loc[benign["alarm"], "kind"]),
+        nights=Counter(benign["kind"]),
+        of_order=int(attackers["ordered"].sum()),
+        replays_of_order=int(streams["ordered"].sum()),
+        replays=len(streams),
+    )
 
 
 def main() -> None:
@@ -171,15 +154,15 @@ def main() -> None:
     }
     counts: dict[str, Count] = defaultdict(Count)
     for folder in arguments.folders:
-        truth = truth_of(folder / "labels.csv")
+        labels = read_labels(folder / "labels.csv")
         config = folder / "detector.toml"
         settings = load_settings(config) if config.exists() else Settings()
         files = sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")])
         for name, alter in alterations.items():
             with tempfile.TemporaryDirectory(dir=arguments.work) as scratch:
                 chance = np.random.default_rng(arguments.seed)
-                logs = altered(files, alter, truth, chance, Path(scratch)) if alter else files
-                everybody, clean = judged(logs, settings, truth, Path(scratch))
+                logs = altered(files, alter, labels, chance, Path(scratch)) if alter else files
+                everybody, clean = judged(logs, settings, labels)
             counts[name].add(everybody)
             if name == "as logged":
                 counts["clean history"].add(clean)

@@ -6,12 +6,10 @@ import gzip
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from detector.evaluate.labels import read_labels
+from detector.evidence.clock import DAY, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,51 +17,41 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+    from detector.evaluate.labels import Labels
+
     Log = dict[str, list[dict[str, Any]]]
     Alteration = Callable[["Log", "Truth", Generator], Log]
 
 AGAIN = "again-"
-DAY = 86_400_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Attack:
-    """One attacking client: its technique, and when, in UTC microseconds."""
-
-    technique: str
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Labels of a folder, by (model, client): attacks, and the families of benign clients."""
+    """Labels by (model, client): when attacks begin and end, in UTC microseconds, and which clients are benign."""
 
-    attacks: Mapping[tuple[str, str], Attack]
-    benign: Mapping[tuple[str, str], str]
+    attacks: Mapping[tuple[str, str], tuple[int, int]]
+    benign: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, labels: Labels) -> Truth:
+        """Index labels."""
+        who = labels.frame.set_index(["model", "client"])
+        mine = who[who["attack"]]
+        spans = zip(mine["first_ts"].tolist(), mine["last_ts"].tolist(), strict=True)
+        return cls(dict(zip(mine.index, spans, strict=True)), frozenset(who.index[~who["attack"]]))
+
+    def attacking(self, client: str, records: Sequence[dict[str, Any]]) -> list[int]:
+        """Return the places of the records that a client sent during its attack."""
+        span = self.attacks.get((records[0]["model"], client))
+        if span is None:
+            return []
+        first, last = span
+        return [i for i, record in enumerate(records) if first <= micros(record["timestamp"]) <= last]
 
 
 def micros(text: str) -> int:
     """Return UTC microseconds of an ISO time."""
-    since = datetime.fromisoformat(text) - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def moment(ts: int) -> str:
-    """Return the ISO time of UTC microseconds."""
-    return str(np.datetime64(ts, "us")) + "Z"
-
-
-def truth_of(file: Path) -> Truth:
-    """Read labels."""
-    attacks, benign = {}, {}
-    for row in read_labels(file).frame.itertuples():
-        if row.attack:
-            attacks[row.model, row.client] = Attack(row.technique, row.first_ts, row.last_ts)
-        else:
-            benign[row.model, row.client] = row.family
-    return Truth(attacks, benign)
+    return (datetime.fromisoformat(text) - moment(0)) // timedelta(microseconds=1)
 
 
 def spread(log: Log, _truth: Truth, _chance: Generator) -> Log:
@@ -71,7 +59,7 @@ def spread(log: Log, _truth: Truth, _chance: Generator) -> Log:
     for records in log.values():
         day = micros(records[0]["timestamp"]) // DAY * DAY
         for i, record in enumerate(records):
-            record["timestamp"] = moment(day + int((i + 0.5) / len(records) * DAY))
+            record["timestamp"] = moment(day + int((i + 0.5) / len(records) * DAY)).isoformat()
     return log
 
 
@@ -80,8 +68,7 @@ def shortened(length: int) -> Alteration:
 
     def cut(log: Log, truth: Truth, chance: Generator) -> Log:
         for client, records in log.items():
-            attack = truth.attacks.get((records[0]["model"], client))
-            own = [r for r in records if attack and attack.first <= micros(r["timestamp"]) <= attack.last] or records
+            own = [records[i] for i in truth.attacking(client, records)] or records
             start = int(chance.integers(0, max(1, len(own) - length + 1)))
             log[client] = own[start : start + length]
         return log
@@ -92,14 +79,10 @@ def shortened(length: int) -> Alteration:
 def shuffled(log: Log, truth: Truth, chance: Generator) -> Log:
     """Put the queries of each attack in another order."""
     for client, records in log.items():
-        attack = truth.attacks.get((records[0]["model"], client))
-        if attack is None:
-            continue
-        times = [record["timestamp"] for record in records]
-        places = [i for i, time in enumerate(times) if attack.first <= micros(time) <= attack.last]
+        places = truth.attacking(client, records)
         before = [records[i] for i in places]
-        for place, other in zip(places, chance.permutation(len(places)), strict=True):
-            records[place] = before[other] | {"timestamp": times[place]}
+        for i, other in enumerate(chance.permutation(len(places))):
+            records[places[i]] = before[other] | {"timestamp": before[i]["timestamp"]}
     return log
 
 
@@ -116,13 +99,13 @@ def replayed(log: Log, truth: Truth, _chance: Generator) -> Log:
 def _once_more(record: dict[str, Any]) -> dict[str, Any]:
     ts = micros(record["timestamp"])
     last = ts // DAY * DAY + DAY - 1
-    again = {"timestamp": moment(min(ts + 1_000_000, last)), "client_id": AGAIN + record["client_id"]}
+    again = {"timestamp": moment(min(ts + 1_000_000, last)).isoformat(), "client_id": AGAIN + record["client_id"]}
     return record | again | ({"request_id": AGAIN + str(record["request_id"])} if record.get("request_id") else {})
 
 
-def altered(files: Sequence[Path], alter: Alteration, truth: Truth, chance: Generator, out: Path) -> list[Path]:
+def altered(files: Sequence[Path], alter: Alteration, labels: Labels, chance: Generator, out: Path) -> list[Path]:
     """Write altered logs; one file is in memory at a time."""
-    written = []
+    truth, written = Truth.of(labels), []
     for file in files:
         log: Log = defaultdict(list)
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:

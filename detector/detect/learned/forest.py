@@ -62,7 +62,8 @@ class Forest:
         at = self.trees.leaves(rows)
         total = np.zeros((len(rows), len(self.classes)))
         for tree in range(at.shape[1]):
-            total += _shares(self.counts[self._leaf[at[:, tree]]])
+            counts = self.counts[self._leaf[at[:, tree]]].astype(np.float32)
+            total += counts / counts.sum(axis=1, keepdims=True)
         return np.asarray(total / max(at.shape[1], 1))
 
     def reasons(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -73,18 +74,14 @@ class Forest:
     def attack_shares(self) -> NDArray[np.float32]:
         """Share of attacks among the training windows that pass each node, (N,)."""
         shares = (self.passing / 255.0).astype(np.float32)
-        shares[self.trees.feature < 0] = _shares(self.counts)[:, self.attacks].sum(axis=1)
+        attack = self.counts[:, self.attacks].sum(axis=1, dtype=np.int32)
+        shares[self.trees.feature < 0] = attack / self.counts.sum(axis=1, dtype=np.int32)
         return shares
 
     @cached_property
     def _leaf(self) -> NDArray[np.int32]:
         """Which leaf each node is, (N,); of others the number means nothing."""
         return np.cumsum(self.trees.feature < 0, dtype=np.int32) - 1
-
-
-def _shares(counts: NDArray[np.uint8]) -> NDArray[np.float32]:
-    several = counts.astype(np.float32)
-    return np.asarray(several / several.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)

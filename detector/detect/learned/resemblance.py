@@ -33,7 +33,7 @@ FEWEST_QUERIES = 60
 SUSPICIOUS = 0.6
 # One field changed in record after record: a fairness audit is a sweep for a sensitive field in all but its purpose.
 _AMBIGUOUS = {Technique.ATTRIBUTE: 0.65}
-# A network pools who happens to share it, a campaign may be one service on many keys: such streams were not taught.
+# A network pools who happens to share it, a campaign may be one service on many keys: few such streams were taught.
 _LOWEST_OF_POOLED = 0.72
 # No benign night may lift the bar above this: a site whose baseline holds an attack would be blind to its like.
 _HIGHEST_BAR = 0.7
@@ -136,11 +136,10 @@ def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblan
     boosted = taught.boosted.attack(rows)
     attack = taught.attack(shares, boosted)
     keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
-    named = [(int(row), key) for row, key in zip(chosen.index, keys, strict=True)]
-    judged = [(float(a), float(b)) for a, b in zip(attack, boosted, strict=True)]
+    scores = zip(attack.tolist(), boosted.tolist(), strict=True)
     return tuple(
-        _resemblance(named[i], rows[i], judged[i], shares[i], benign[keys[i][2]], taught.forest)
-        for i in range(len(named))
+        _resemblance((int(row), key), seen, score, share, benign[key[2]], taught.forest)
+        for row, key, seen, score, share in zip(chosen.index, keys, rows, scores, shares, strict=True)
     )
 
 
