@@ -3,7 +3,8 @@
 A network window pools the queries of every client behind one address range. Where one of them is suspicious by itself
 of the same, or sent most of the stretch, the pooled stream shows that client's pattern once more and says nothing
 new; the finding is left out, or else every neighbour would be named in somebody's attack. Where none is, the evidence
-is the stretch that the finding rests on, and only the clients that asked in it are named.
+is the stretch that the finding rests on, and only the clients that asked in it are named. Where they are few, it is
+low: each of them sends enough of a shared attack to be seen by itself, and strangers at one address make any pattern.
 
 A campaign's members are those whose queries link them, and are named all. Only where a client that is suspicious by
 itself sent nearly everything in the stretch, the finding tells of that client, and the others are its bystanders.
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # A client with fewer of the stretch's queries than this share happened to ask meanwhile.
 _FEWEST_SHARE = 0.02
 _MOST = 0.5
+# Of fewer clients each sends a quarter of an attack or more.
+_FEWEST_TOGETHER = 5
 # One of two accounts in turn sends half.
 _NEARLY_ALL = 0.8
 
@@ -60,7 +63,8 @@ def attribute_networks(findings: Sequence[Finding], askers: Askers) -> tuple[Fin
             named = tuple(sorted(client for client, count in counts.items() if count >= _FEWEST_SHARE * total))
             # One client alone would have its own window; what it does with its neighbours' noise added is no finding.
             if len(named) > 1:
-                kept.append(replace(finding, clients=named))
+                level = finding.level if len(named) >= _FEWEST_TOGETHER else Severity.LOW
+                kept.append(replace(finding, clients=named, level=level))
     return tuple(kept)
 
 

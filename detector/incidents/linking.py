@@ -9,13 +9,13 @@ A finding's keys:
 - a client's finding has its client;
 - a campaign's finding of medium or higher has every client whose queries are its evidence: that they act together is
   what it says;
-- a campaign's finding of low has them if at least half of them have a finding of their own, medium or higher, in the
-  same night, and else the campaign alone: services that share records vary one another's inputs every night, and what
-  one of them is accused of must not name the others;
-- a network's finding has its network, and the clients whose queries are its evidence if they are few
-  (`SMALL_NETWORK`), or if at least half of them have a finding of their own, medium or higher, in the same night.
-  Behind an office's or a provider's address sit people who have nothing to do with each other: a crowded network whose
-  clients look innocent one by one is an incident of the network, and leaves its clients' own incidents alone.
+- a network's finding has its network, and, if it is medium or higher, the clients whose queries are its evidence where
+  they are few (`SMALL_NETWORK`), or where at least half of them have a finding of their own, medium or higher, in the
+  same night. Behind an office's or a provider's address sit people who have nothing to do with each other: a crowded
+  network whose clients look innocent one by one is an incident of the network, and leaves its clients' own alone;
+- a finding of low about a campaign or a network has clients only where more than half of them have a finding of their
+  own, medium or higher, in the same night: services that share records or an address vary one another's inputs every
+  night, and what one of them is accused of must not name the others.
 """
 
 from __future__ import annotations
@@ -66,19 +66,13 @@ def joins_clients(finding: Finding, named: Collection[str]) -> bool:
         finding: the finding.
         named: what `clients_with_findings` gives for the same night.
     """
-    if _ties_by_itself(finding):
+    if finding.entity_kind is EntityKind.CLIENT:
         return True
-    return 2 * sum(client in named for client in finding.clients) >= len(finding.clients)
-
-
-def _ties_by_itself(finding: Finding) -> bool:
-    match finding.entity_kind:
-        case EntityKind.NETWORK:
-            return len(finding.clients) <= SMALL_NETWORK
-        case EntityKind.CAMPAIGN:
-            return finding.level >= Severity.MEDIUM
-        case _:
-            return True
+    twice = 2 * sum(client in named for client in finding.clients)
+    if finding.level < Severity.MEDIUM:
+        return twice > len(finding.clients)
+    few = finding.entity_kind is EntityKind.CAMPAIGN or len(finding.clients) <= SMALL_NETWORK
+    return few or twice >= len(finding.clients)
 
 
 def keys_of(stored: StoredFinding) -> frozenset[str]:

@@ -154,20 +154,25 @@ def most_queries(stretches: Iterable[_Stretch]) -> int:
 
 
 def members(findings: Sequence[StoredFinding]) -> tuple[Member, ...]:
-    """Return the clients whose queries are evidence, the gravest first, then the busiest, then by id."""
+    """Return the clients whose queries are evidence, the gravest first, then the busiest, then by id.
+
+    A client's nights are those in which a finding of medium or higher names it, and all in which one does where none is
+    that grave: on a night of weak signs alone nobody was accused.
+    """
     nights: dict[str, set[date]] = defaultdict(set)
+    firm: dict[str, set[date]] = defaultdict(set)
     level: dict[str, int] = {}
     stretches: dict[str, set[_Stretch]] = defaultdict(set)
     for stored in findings:
         finding = stored.finding
         shares = dict(stored.shares)
         for client in finding.clients:
-            nights[client].add(finding.night)
+            (nights if finding.level < Severity.MEDIUM else firm)[client].add(finding.night)
             level[client] = max(finding.level.rank, level.get(client, 0))
             stretches[client].add(_stretch(finding, shares.get(client, finding.query_count)))
     found = [
-        Member(client, tuple(sorted(nights[client])), most_queries(stretches[client]), Severity.at(level[client]))
-        for client in nights
+        Member(client, tuple(sorted(firm[client] or nights[client])), most_queries(told), Severity.at(level[client]))
+        for client, told in stretches.items()
     ]
     return tuple(sorted(found, key=lambda member: (-member.severity.rank, -member.query_count, member.client)))
 

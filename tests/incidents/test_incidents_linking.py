@@ -88,14 +88,22 @@ def test_a_crowded_network_ties_clients_only_if_half_of_them_stand_out(
     [
         (Severity.MEDIUM, 0, True),
         (Severity.LOW, 0, False),
-        (Severity.LOW, len(CROWD) // 2 - 1, False),
-        (Severity.LOW, len(CROWD) // 2, True),
+        (Severity.LOW, len(CROWD) // 2, False),
+        (Severity.LOW, len(CROWD) // 2 + 1, True),
     ],
 )
-def test_services_that_share_records_are_tied_by_a_low_finding_only_if_half_of_them_stand_out(
+def test_services_that_share_records_are_tied_by_a_low_finding_only_if_most_of_them_stand_out(
     level: Severity, named: int, expected: bool
 ) -> None:
     assert joins_clients(campaign("x", CROWD, level=level), frozenset(CROWD[:named])) is expected
+
+
+@pytest.mark.parametrize(("named", "expected"), [(0, False), (1, False), (2, True)])
+def test_neighbours_of_the_accused_are_not_tied_to_them_by_a_low_finding_about_their_network(
+    named: int, expected: bool
+) -> None:
+    pair = network("10.1.2.0/24", CROWD[:2], level=Severity.LOW)
+    assert joins_clients(pair, frozenset(CROWD[:named])) is expected
 
 
 def test_clients_stand_out_by_findings_of_medium_or_higher_that_are_not_a_networks() -> None:

@@ -115,6 +115,17 @@ def test_members_are_the_clients_whose_queries_are_evidence() -> None:
     assert profile.query_count(findings, found) == 1200
 
 
+def test_a_night_of_weak_signs_alone_is_no_night_of_the_accused() -> None:
+    findings = [
+        StoredFinding(finding("a", 0, level=Severity.LOW)),
+        StoredFinding(finding("a", 1, level=Severity.MEDIUM)),
+        StoredFinding(finding("b", 0, level=Severity.LOW)),
+        StoredFinding(finding("b", 2, level=Severity.LOW)),
+    ]
+    found = {one.client: one.nights for one in profile.members(findings)}
+    assert found == {"a": (night(1),), "b": (night(0), night(2))}
+
+
 def test_windows_that_overlap_are_not_counted_twice() -> None:
     findings = [
         StoredFinding(finding("a", 0, query_count=300)),

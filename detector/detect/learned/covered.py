@@ -21,6 +21,10 @@ TITLE = "Behaves like an attack among ordinary queries"
 # cover is the rest: it is what customers ask, and theirs are variations of the same.
 _COVER = 0.05
 _ATTACK = 0.6
+# Where customers' own records are near copies of one another, a long thread of them is chance, and sets nothing apart;
+# inputs off the manifold do all the same.
+_OWN_KIN = 0.3
+_ELSEWHERE = 0.5
 
 
 def covered(mixed: MixedWindows, known: Sequence[Resemblance]) -> tuple[Finding, ...]:
@@ -32,9 +36,18 @@ def covered(mixed: MixedWindows, known: Sequence[Resemblance]) -> tuple[Finding,
     """
     cover = {one.window for one in resemblances(mixed.rest, None) if one.ordinary >= _COVER}
     cover -= {one.window for one in known if one.suspicious}
-    chosen = [one for one in resemblances(mixed.apart, None) if one.attack >= _ATTACK and one.window in cover]
+    distinct = _distinct(mixed)
+    alike = [one for one in resemblances(mixed.apart, None) if one.attack >= _ATTACK and one.window in cover]
+    chosen = [one for one in alike if one.window[1] in distinct]
     whole = mixed.rest.frame.set_index("entity_id")["query_count"]
     return tuple(_told(finding, int(whole[finding.entity_id])) for finding in findings_of(mixed.apart, chosen))
+
+
+def _distinct(mixed: MixedWindows) -> frozenset[str]:
+    """Return the clients whose two parts differ by more than chance."""
+    off = mixed.apart.frame.set_index("entity_id")["off_manifold_ratio"]
+    own = mixed.rest.frame.set_index("entity_id")["kin_ratio"]
+    return frozenset({*off.index[off >= _ELSEWHERE], *own.index[own < _OWN_KIN]})
 
 
 def _told(finding: Finding, others: int) -> Finding:

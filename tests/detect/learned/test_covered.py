@@ -39,6 +39,18 @@ def test_what_is_no_attack_under_cover_is_not_told(apart: dict[str, float], rest
     assert covered(_both(apart, rest), resemblances(_whole(**CUSTOMER), None)) == ()
 
 
+# A model of seven coarse fields: its customers' records are near copies of one another.
+COARSE = CUSTOMER | {"kin_ratio": 0.4}
+
+
+@pytest.mark.parametrize(("off_manifold", "expected"), [(0.05, 0), (0.6, 1)], ids=["chance", "elsewhere"])
+def test_threads_among_customers_whose_records_are_alike_are_no_attack_under_cover(
+    off_manifold: float, expected: int
+) -> None:
+    apart = CLIMB | {"off_manifold_ratio": off_manifold}
+    assert len(covered(_both(apart, COARSE), resemblances(_whole(**CUSTOMER), None))) == expected
+
+
 def test_who_is_suspicious_in_whole_is_told_once() -> None:
     assert covered(_both(CLIMB, CUSTOMER), resemblances(_whole(**CLIMB), None)) == ()
 
