@@ -273,7 +273,7 @@ class Incident:
     Attributes:
         id: stays for good: a function of the seed finding, the first that opened it.
         heir: the incident that this one was merged into, where it was.
-        score: 1 minus the smallest calibrated p of its findings, between 0 and 1.
+        score: 1 minus the smallest calibrated p of its findings, between 0 and 1: see `incidents.profile.score`.
         first_ts, last_ts: UTC microseconds.
     """
 

@@ -13,9 +13,10 @@ A finding's keys:
   they are few (`SMALL_NETWORK`), or where at least half of them have a finding of their own, medium or higher, in the
   same night. Behind an office's or a provider's address sit people who have nothing to do with each other: a crowded
   network whose clients look innocent one by one is an incident of the network, and leaves its clients' own alone;
-- a finding of low about a campaign or a network has clients only where more than half of them have a finding of their
-  own, medium or higher, in the same night: services that share records or an address vary one another's inputs every
-  night, and what one of them is accused of must not name the others.
+- a network's finding of low has the network alone: neighbours of whom several are accused belong to as many actors;
+- a campaign's finding of low has clients only where more than half of them have a finding of their own, medium or
+  higher, in the same night: services that share records vary one another's inputs every night, and what one of them is
+  accused of must not name the others.
 """
 
 from __future__ import annotations
@@ -68,11 +69,10 @@ def joins_clients(finding: Finding, named: Collection[str]) -> bool:
     """
     if finding.entity_kind is EntityKind.CLIENT:
         return True
-    twice = 2 * sum(client in named for client in finding.clients)
-    if finding.level < Severity.MEDIUM:
-        return twice > len(finding.clients)
-    few = finding.entity_kind is EntityKind.CAMPAIGN or len(finding.clients) <= SMALL_NETWORK
-    return few or twice >= len(finding.clients)
+    twice, low = 2 * sum(client in named for client in finding.clients), finding.level < Severity.MEDIUM
+    if finding.entity_kind is EntityKind.CAMPAIGN:
+        return not low or twice > len(finding.clients)
+    return not low and (len(finding.clients) <= SMALL_NETWORK or twice >= len(finding.clients))
 
 
 def keys_of(stored: StoredFinding) -> frozenset[str]:

@@ -62,10 +62,24 @@ def rank_techniques(findings: Iterable[Finding]) -> tuple[Technique, ...]:
 def score(findings: Iterable[Finding]) -> float:
     """Return 1 minus the smallest calibrated p of the findings.
 
-    A finding without a p has no null to be measured against; its level stands in for one: low 0.5, medium 0.9,
-    high 0.99, critical 0.999.
+    What a window resembles is calibrated on benign workloads that look like attacks. The p of a rule or of an anomaly
+    is the tail of one feature among a model's customers, of whom those who study the model are the exception: it is
+    never surer than its level, low 0.5, medium 0.9, high 0.99, critical 0.999, which stands in where there is no p.
     """
-    return max(SCORE_BY_LEVEL[f.level] if f.p is None else min(1.0, max(0.0, 1 - f.p)) for f in findings)
+    return max(_surety(finding) for finding in findings)
+
+
+def _surety(finding: Finding) -> float:
+    if finding.p is None:
+        return SCORE_BY_LEVEL[finding.level]
+    sure = min(1.0, max(0.0, 1 - finding.p))
+    return sure if finding.rule == RESEMBLANCE else min(sure, SCORE_BY_LEVEL[finding.level])
+
+
+def rarity(findings: Iterable[Finding]) -> float | None:
+    """Return how often benign windows look like this: by what they resemble where that was said, else by rules."""
+    told = [(finding.rule != RESEMBLANCE, finding.p) for finding in findings if finding.p is not None]
+    return min(told)[1] if told else None
 
 
 def best_confidence(findings: Iterable[Finding], technique: Technique) -> float | None:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from detector.incidents.echoes import without_echoes
-from detector.incidents.profile import best_confidence
+from detector.incidents.profile import best_confidence, rarity
 from detector.model import ANOMALY_PREFIX, EntityKind, Finding, Severity, Technique
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _how_sure(findings: Sequence[Finding], score: float) -> str:
 
 
 def _rarity(findings: Sequence[Finding]) -> str:
-    p = min((finding.p for finding in findings if finding.p is not None), default=None)
+    p = rarity(findings)
     if p is None:
         return "how often benign clients look like this has not been measured"
     if p <= 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from detector.evidence.comparison import told
+from detector.incidents.profile import rarity
 from detector.model import EntityKind, IncidentStatus, Technique
 from detector.report import words
 from detector.report.beyond import touched
@@ -133,10 +134,10 @@ def _how_sure(dossier: Dossier) -> Brief:
     incident = dossier.context.incident
     rules = len({finding.rule for finding in incident.findings})
     by = f"{words.plural(rules, 'rule')} spoke"
-    smallest = min((finding.p for finding in incident.findings if finding.p is not None), default=None)
-    if smallest is None:
+    rare = rarity(incident.findings)
+    if rare is None:
         return Brief("How sure", by, "How often benign clients look like this has not been measured: no baseline yet.")
-    return Brief("How sure", f"{words.one_in(smallest).capitalize()} looks like this", f"{by}.")
+    return Brief("How sure", f"{words.one_in(rare).capitalize()} looks like this", f"{by}.")
 
 
 def _since(dossier: Dossier) -> Brief:

@@ -60,7 +60,7 @@ def test_list_prints_the_documented_json(store: Store) -> None:
                 "last_seen": "2026-11-10T04:00:00.000000Z",
                 "nights": ["2026-11-10"],
                 "query_count": 512,
-                "score": 0.999,
+                "score": 0.99,
                 "findings": [
                     {
                         "rule": "inversion-climb",

@@ -70,11 +70,26 @@ def test_techniques(findings: list[Finding], expected: tuple[Technique, ...]) ->
         ([finding(level=Severity.LOW)], 0.5),
         ([finding(level=Severity.HIGH)], 0.99),
         ([finding(level=Severity.CRITICAL)], 0.999),
-        ([finding(p=0.0)], 1.0),
+        ([finding(p=0.0)], 0.99),
+        ([finding(p=1e-6, level=Severity.MEDIUM)], 0.9),
+        ([finding(rule=RESEMBLANCE, p=0.0005)], 0.9995),
+        ([finding(rule=RESEMBLANCE, p=0.04, level=Severity.MEDIUM), finding(p=1e-6, level=Severity.LOW)], 0.96),
     ],
 )
 def test_score(findings: list[Finding], expected: float) -> None:
     assert profile.score(findings) == expected
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        ([finding()], None),
+        ([finding(p=0.2), finding(p=0.01), finding()], 0.01),
+        ([finding(p=1e-6), finding(rule=RESEMBLANCE, p=0.04), finding(rule=RESEMBLANCE, p=0.03)], 0.03),
+    ],
+)
+def test_the_tail_of_one_feature_is_not_how_rare_all_of_it_is(findings: list[Finding], expected: float | None) -> None:
+    assert profile.rarity(findings) == expected
 
 
 def test_atlas_ids_come_from_the_findings_or_else_from_the_technique() -> None:

@@ -136,7 +136,7 @@ def test_what_remains_decides_the_severity(store: Store) -> None:
     (made,) = scan(store, 0, finding(), finding(rule="sweep", level=Severity.LOW, p=0.25))
     mute(store, rule="inversion-climb")
     (left,) = stored(store)
-    assert (left.severity, left.score, left.status) == (Severity.LOW, 0.75, OPEN)
+    assert (left.severity, left.score, left.status) == (Severity.LOW, 0.5, OPEN)
     assert record(store, made.id)[1:] == [
         ("severity changed", "high -> low: starts at low: the highest level of a finding, Sweep"),
         ("suppressed", "1 of 2 findings muted: suppression 1 until 2026-11-30: known workload"),

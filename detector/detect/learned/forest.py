@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.baseline.model import tail
 from detector.detect.learned.trees import Trees
 from detector.detect.learned.words import BENIGN, ORDINARY, technique_of
 from detector.errors import RuleError
@@ -29,6 +30,7 @@ TREE_ARRAYS = ("roots", "feature", "cut", "left", "right", "null_left")
 # What passes each node; and of each leaf how many classes it holds, which, and in what shares.
 LEAF_ARRAYS = ("passing", "held", "which", "share")
 BOOSTED = "boosted_"
+UNSEEN = "unseen"
 
 
 @dataclass(frozen=True)
@@ -124,15 +126,24 @@ class Learned:
             how far each is from what is usual for the model: rows are (n, 2F), as `usual.beside` returns them.
         forest: what a window resembles.
         boosted: whether it is an attack.
+        unseen: float64 (K,), ascending: how much benign workloads of models that trees never saw were like attacks,
+            every workload of every model alike.
     """
 
     features: tuple[str, ...]
     forest: Forest
     boosted: Boosted
+    unseen: NDArray[np.float64]
 
     def attack(self, shares: NDArray[np.float64], boosted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how much windows are like attacks, (n,) from 0 to 1, given what each of the two says of them."""
-        return np.asarray((shares[:, self.forest.attacks].sum(axis=1) + boosted) / 2.0)
+        # Row by row in memory, or the last digit of a sum would depend on how many rows stand beside it.
+        attacks = np.ascontiguousarray(shares[:, self.forest.attacks])
+        return np.asarray((attacks.sum(axis=1) + boosted) / 2.0)
+
+    def p(self, attack: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return with what probability a benign workload of a model never seen is as much like attacks, (n,)."""
+        return np.asarray(10.0 ** -tail(attack, self.unseen, "high"))
 
     def reasons(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return by how much each feature, or its deviation, moved rows (n, 2F) towards attacks: float64 (n, F)."""
@@ -174,8 +185,8 @@ def parsed(blob: bytes) -> Learned:
         KeyError: they hold something else.
     """
     boosted = tuple(BOOSTED + name for name in TREE_ARRAYS)
-    *arrays, worth, passing, held, which, share, told = read_npz(
-        blob, *TREE_ARRAYS, *boosted, BOOSTED + "worth", *LEAF_ARRAYS, "told"
+    *arrays, worth, unseen, passing, held, which, share, told = read_npz(
+        blob, *TREE_ARRAYS, *boosted, BOOSTED + "worth", UNSEEN, *LEAF_ARRAYS, "told"
     )
     names, size = json.loads(told.tobytes()), len(TREE_ARRAYS)
     counts = np.zeros((len(held), len(names["classes"])), dtype=np.uint8)
@@ -184,4 +195,5 @@ def parsed(blob: bytes) -> Learned:
         tuple(names["features"]),
         Forest(tuple(names["classes"]), Trees(*arrays[:size]), counts, passing),
         Boosted(Trees(*arrays[size:]), worth, float(names["start"])),
+        unseen.astype(np.float64),
     )

@@ -50,7 +50,10 @@ def suspects(windows: Windows, found: Sequence[Resemblance]) -> tuple[Finding, .
 
 
 def findings_of(windows: Windows, chosen: Sequence[Resemblance]) -> tuple[Finding, ...]:
-    """Return a finding for each of some windows, with what made it resemble attacks."""
+    """Return a finding for each of some windows, with what made it resemble attacks.
+
+    That of a network is low: strangers at one address were not taught, and accounts that share an attack are a campaign.
+    """
     if not chosen:
         return ()
     credit = shipped().reasons(np.stack([one.seen for one in chosen]))
@@ -65,11 +68,12 @@ def _finding(windows: Windows, one: Resemblance, credit: NDArray[np.float64]) ->
     kind, horizon, entity = EntityKind(row["entity_kind"]), Horizon(row["horizon"]), str(row["entity_id"])
     words = ", ".join(f"{t.feature.replace('_', ' ')} ({BY_NAME[t.feature].signal})" for t in triggers[:3])
     grave = one.attack >= SURE and one.technique is Technique.INVERSION
+    level = Severity.LOW if kind is EntityKind.NETWORK else Severity.HIGH if grave else Severity.MEDIUM
     return Finding(
         id=short_id(RESEMBLANCE, windows.model, kind, entity, horizon, windows.night.isoformat()),
         rule=RESEMBLANCE,
         title=TITLE,
-        level=Severity.HIGH if grave else Severity.MEDIUM,
+        level=level,
         technique=one.technique,
         model=windows.model,
         entity_kind=kind,

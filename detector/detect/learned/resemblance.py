@@ -57,7 +57,8 @@ class Resemblance:
         attack: how much it is like attacks, from 0 to 1: the mean of what the forest and the boosted trees say.
         boosted: probability of an attack by the boosted trees alone.
         bar: what `attack` has to reach to be a finding of medium.
-        p: share of the model's benign windows that reach as much; None without a baseline.
+        p: with what probability a benign window reaches as much: one of a workload of a model never seen, or, where
+            that is more often, of this model's own benign nights.
         technique, family: the attack that it resembles most.
         workload: the benign workload that it resembles most, ordinary customers left out.
         workload_share: that workload's share.
@@ -70,7 +71,7 @@ class Resemblance:
     attack: float
     boosted: float
     bar: float
-    p: float | None
+    p: float
     technique: Technique
     family: str
     workload: str
@@ -119,8 +120,9 @@ class _Benign:
         return float(np.clip(self.asked, lowest, max(lowest, _HIGHEST_BAR)))
 
     def p(self, attack: float) -> float:
+        """Return how often these reach as much; 0 where none does: that they are few says nothing of the site."""
         as_high = len(self.attack) - int(np.searchsorted(self.attack, attack))
-        return (1 + as_high) / (len(self.attack) + 1)
+        return (1 + as_high) / (len(self.attack) + 1) if as_high else 0.0
 
 
 def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblance, ...]:
@@ -136,7 +138,7 @@ def resemblances(windows: Windows, baseline: Baseline | None) -> tuple[Resemblan
     boosted = taught.boosted.attack(rows)
     attack = taught.attack(shares, boosted)
     keys = list(chosen[["entity_kind", "entity_id", "horizon"]].itertuples(index=False, name=None))
-    scores = zip(attack.tolist(), boosted.tolist(), strict=True)
+    scores = zip(attack.tolist(), boosted.tolist(), taught.p(attack).tolist(), strict=True)
     return tuple(
         _resemblance((int(row), key), seen, score, share, benign[key[2]], taught.forest)
         for row, key, seen, score, share in zip(chosen.index, keys, rows, scores, shares, strict=True)
@@ -161,12 +163,12 @@ def _seen(taught: Learned, frame: pd.DataFrame, benign: Mapping[str, _Benign | N
 def _resemblance(
     place: tuple[int, tuple[str, str, str]],
     seen: NDArray[np.float64],
-    scores: tuple[float, float],
+    scores: tuple[float, float, float],
     shares: NDArray[np.float64],
     benign: _Benign | None,
     forest: Forest,
 ) -> Resemblance:
-    attack, boosted = scores
+    attack, boosted, p = scores
     family = forest.classes[int(np.where(forest.attacks, shares, -1.0).argmax())]
     workload = int(forest.workloads[shares[forest.workloads].argmax()])
     technique = technique_of(family) or Technique.PROBING
@@ -178,7 +180,7 @@ def _resemblance(
         attack=attack,
         boosted=boosted,
         bar=benign.bar(lowest) if benign else lowest,
-        p=benign.p(attack) if benign else None,
+        p=max(p, benign.p(attack)) if benign else p,
         technique=technique,
         family=family,
         workload=forest.classes[workload],

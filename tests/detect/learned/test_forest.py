@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from detector.detect.learned.forest import Learned
 
 ROWS = 400
+UNSEEN = np.linspace(0.0, 0.8, 100)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def both() -> Both:
     kinds[:40] = "mia_merlin"
     forest = ExtraTreesClassifier(20, min_samples_leaf=2, random_state=3).fit(rows, kinds)
     boosted = HistGradientBoostingClassifier(max_iter=30, random_state=3).fit(rows, kinds != BENIGN + "ordinary")
-    return Both(forest, boosted, parsed(exported(forest, boosted)), rows)
+    return Both(forest, boosted, parsed(exported(forest, boosted, UNSEEN)), rows)
 
 
 def test_an_exported_forest_says_what_the_library_says(both: Both) -> None:
@@ -64,6 +65,15 @@ def test_what_is_judged_by_is_the_mean_of_both(both: Both) -> None:
     np.testing.assert_allclose(both.learned.attack(shares, boosted), (attack + boosted) / 2.0)
 
 
+def test_p_is_the_share_of_benign_workloads_that_reach_as_much(both: Both) -> None:
+    p = both.learned.p(np.array([0.0, UNSEEN[50] - 1e-4, 0.79, 0.9, 0.99]))
+    assert p[0] == 1.0
+    assert p[1] == pytest.approx(51 / 101)
+    assert p[2] == pytest.approx(3 / 101)
+    assert p[3] < 1 / 101
+    assert p[4] < p[3]
+
+
 def test_the_reasons_add_up_to_what_both_say(both: Both) -> None:
     forest, boosted, rows = both.learned.forest, both.learned.boosted, both.rows[:20]
     at_roots = forest.attack_shares[forest.trees.roots].mean()
@@ -78,6 +88,8 @@ def test_a_row_says_the_same_whatever_stands_beside_it(both: Both) -> None:
     forest, boosted, rows = both.learned.forest, both.learned.boosted, both.rows[:10]
     many = np.concatenate([rows, both.rows, both.rows, both.rows])
     assert forest.resembles(many)[:10].tolist() == [forest.resembles(row[None])[0].tolist() for row in rows]
+    told = [both.learned.attack(forest.resembles(some), both.learned.boosted.attack(some)) for some in (many, rows[:1])]
+    assert told[0][0] == told[1][0]
     assert boosted.attack(many)[:10].tolist() == [boosted.attack(row[None])[0] for row in rows]
 
 

@@ -7,9 +7,10 @@ import pytest
 from learned_making import CLIMB, ORDINARY, moved, windows_of
 
 from detector.detect.learned import Resemblance, lowered, resemblances, suspects
+from detector.detect.learned.forest import shipped
 from detector.detect.learned.resemblance import FEWEST_QUERIES, SUSPICIOUS
 from detector.features.registry import NAMES
-from detector.model import RESEMBLANCE, Finding, Severity, Technique, Trigger
+from detector.model import RESEMBLANCE, EntityKind, Finding, Severity, Technique, Trigger
 from tests.baseline.baseline_making import baseline_of, benign
 
 
@@ -26,16 +27,30 @@ def test_a_climb_is_found_named_and_explained() -> None:
     )
     assert found.level.rank >= Severity.MEDIUM.rank
     assert (found.segment.first_ts, found.segment.last_ts, found.segment.target) == (3, 5, "7")
-    assert found.p == pytest.approx(1 / 301)
+    assert found.p is not None
+    assert found.p < 0.05
     assert found.atlas == ("AML.T0024.001",)
     assert len({trigger.feature for trigger in found.trigger} & set(CLIMB)) >= 3
     assert "resembles are attacks" in found.sentence
 
 
-def test_without_a_baseline_there_is_no_p() -> None:
+def test_p_is_that_of_workloads_elsewhere_or_of_the_models_own_nights_where_these_reach_as_much() -> None:
+    known = benign(300)
+    known[:, NAMES.index("query_count")] = 500
+    poisoned = known.copy()
+    poisoned[::3] = moved(**CLIMB, query_count=500)
     windows = windows_of(moved(**CLIMB))
-    (found,) = suspects(windows, resemblances(windows, None))
-    assert found.p is None
+    without, beside, among = (
+        resemblances(windows, baseline)[0] for baseline in (None, baseline_of(known), baseline_of(poisoned))
+    )
+    assert [one.p for one in (without, beside)] == [shipped().p(np.array([one.attack]))[0] for one in (without, beside)]
+    assert among.p == pytest.approx(101 / 301)
+
+
+def test_the_more_it_is_like_an_attack_the_rarer_among_benign_work() -> None:
+    p = shipped().p(np.array([0.1, 0.6, 0.8, 0.95]))
+    assert (np.diff(p) < 0).all()
+    assert p[1] < 0.15
 
 
 def test_few_queries_are_not_judged() -> None:
@@ -58,6 +73,13 @@ def test_what_several_send_has_to_be_more_like_an_attack_than_a_client(kind: str
     windows.frame.loc[1, "entity_kind"] = kind
     client, pooled = resemblances(windows, None)
     assert (client.bar, pooled.bar) == (SUSPICIOUS, 0.72)
+
+
+def test_what_strangers_at_one_address_resemble_together_is_low() -> None:
+    windows = windows_of(moved(**CLIMB))
+    windows.frame.loc[0, "entity_kind"] = "network"
+    (found,) = suspects(windows, resemblances(windows, None))
+    assert (found.entity_kind, found.level) == (EntityKind.NETWORK, Severity.LOW)
 
 
 def test_a_baseline_of_clients_says_nothing_of_what_several_send() -> None:
