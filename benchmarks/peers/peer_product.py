@@ -37,7 +37,7 @@ class Product:
 
     Attributes:
         named: a row a client-night in an incident: `model`, `client`, `night` (day number), `level` (0 low to 3
-            critical, of the gravest incident there), `reading` (level plus the incident's score).
+            critical, of the gravest incident there), `reading` (the largest score of an incident there).
         reading_seconds: ingest into the database.
         judging_seconds: features, baseline, rules, anomaly detectors, campaigns, incidents.
     """
@@ -75,5 +75,4 @@ def _named(connection: Connection) -> Iterator[tuple[str, str, int, int, float]]
         if one.status not in _UNHEARD and one.findings:
             for member in one.members:
                 for night in member.nights:
-                    rank = one.severity.rank
-                    yield one.model, member.client, night.toordinal() - EPOCH, rank, rank + one.score
+                    yield one.model, member.client, night.toordinal() - EPOCH, one.severity.rank, one.score

@@ -153,7 +153,7 @@ def _ask_product(folder: Path, rows: pd.DataFrame, sheet: Sheet) -> None:
     level = told["level"].fillna(-1).to_numpy()
     for least in (Severity.MEDIUM, Severity.HIGH):
         sheet.alarms.setdefault(f"severity {least} or higher", []).append(level >= least.rank)
-    sheet.readings.setdefault("severity and score", []).append(told["reading"].fillna(-1.0).to_numpy())
+    sheet.readings.setdefault("score", []).append(told["reading"].fillna(-1.0).to_numpy())
     sheet.seconds += done.judging_seconds
 
 

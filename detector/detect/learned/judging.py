@@ -52,7 +52,7 @@ def suspects(windows: Windows, found: Sequence[Resemblance]) -> tuple[Finding, .
 def findings_of(windows: Windows, chosen: Sequence[Resemblance]) -> tuple[Finding, ...]:
     """Return a finding for each of some windows, with what made it resemble attacks.
 
-    That of a network is low: strangers at one address were not taught, and accounts that share an attack are a campaign.
+    That of a network is low: strangers at one address were not taught, and who shares an attack is in a campaign.
     """
     if not chosen:
         return ()
