@@ -62,9 +62,10 @@ def rank_techniques(findings: Iterable[Finding]) -> tuple[Technique, ...]:
 def score(findings: Iterable[Finding]) -> float:
     """Return 1 minus the smallest calibrated p of the findings.
 
-    What a window resembles is calibrated on benign workloads that look like attacks. The p of a rule or of an anomaly
-    is the tail of one feature among a model's customers, of whom those who study the model are the exception: it is
-    never surer than its level, low 0.5, medium 0.9, high 0.99, critical 0.999, which stands in where there is no p.
+    What a client's or a campaign's window resembles is calibrated on benign workloads that look like attacks. The p of
+    a rule or of an anomaly is the tail of one feature among a model's customers, of whom those who study the model are
+    the exception: it is never surer than its level, low 0.5, medium 0.9, high 0.99, critical 0.999, which stands in
+    where there is no p. What is low, as all that a network resembles is, is never surer either.
     """
     return max(_surety(finding) for finding in findings)
 
@@ -73,7 +74,8 @@ def _surety(finding: Finding) -> float:
     if finding.p is None:
         return SCORE_BY_LEVEL[finding.level]
     sure = min(1.0, max(0.0, 1 - finding.p))
-    return sure if finding.rule == RESEMBLANCE else min(sure, SCORE_BY_LEVEL[finding.level])
+    calibrated = finding.rule == RESEMBLANCE and finding.level > Severity.LOW
+    return sure if calibrated else min(sure, SCORE_BY_LEVEL[finding.level])
 
 
 def rarity(findings: Iterable[Finding]) -> float | None:

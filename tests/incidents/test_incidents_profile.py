@@ -73,6 +73,7 @@ def test_techniques(findings: list[Finding], expected: tuple[Technique, ...]) ->
         ([finding(p=0.0)], 0.99),
         ([finding(p=1e-6, level=Severity.MEDIUM)], 0.9),
         ([finding(rule=RESEMBLANCE, p=0.0005)], 0.9995),
+        ([finding(rule=RESEMBLANCE, p=0.0005, level=Severity.LOW)], 0.5),
         ([finding(rule=RESEMBLANCE, p=0.04, level=Severity.MEDIUM), finding(p=1e-6, level=Severity.LOW)], 0.96),
     ],
 )
