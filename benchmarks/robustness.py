@@ -95,9 +95,8 @@ def judged(files: Sequence[Path], settings: Settings, labels: Labels) -> tuple[C
     attackers = attackers_of(labels, observed.nights, settings.night_starts)
     attackers["found"] = _among(attackers, hits_of(attackers, observed.alarms))
     attackers["ordered"] = _among(attackers, ordered)
-    return tuple(
-        _count(some, _benign(labels, observed, ordered)) for some in (attackers, attackers[attackers["history"]])
-    )
+    benign = _benign(labels, observed, ordered)
+    return _count(attackers, benign), _count(attackers[attackers["history"]], benign)
 
 
 def _named_by_order(connection: Connection, settings: Settings) -> pd.DataFrame:

@@ -138,5 +138,6 @@ def test_whatever_was_found_nobody_is_added_and_no_client_finding_is_lost(
     assert after <= before
     for one in kept:
         if one.entity_kind is NETWORK:
+            assert one.level is Severity.LOW
             assert len(one.clients) > 1
             assert all(counts.get(client, 0) > 0 for client in one.clients)
